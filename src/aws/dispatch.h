@@ -1,6 +1,6 @@
 #pragma once
-// From a verified request to an operation and back. One table of operations per service (generated from models/) drives decoding,
-// encoding, names and the list of what is served.
+// From a verified request to an operation and back. One table of operations per service (generated from models/) drives
+// decoding, encoding, names and the list of what is served.
 
 #include <functional>
 #include <map>
@@ -32,9 +32,9 @@ struct CallContext {
 //     static constexpr std::string_view service = "ecs";
 //     static constexpr std::string_view name = "CreateCluster";
 //   };
-// Generated for each structure: a plain struct, members named as on the wire; required members bare, the others std::optional
-// (lists are std::vector, maps std::map, timestamps kaapi::Time, enumerations std::string checked by the decoder, blobs std::string),
-// with operator== defaulted, and
+// Generated for each structure: a plain struct, members named as on the wire; required members bare, the others
+// std::optional (lists are std::vector, maps std::map, timestamps kaapi::Time, enumerations std::string checked by the
+// decoder, blobs std::string), with operator== defaulted, and
 //   void encode(JsonWriter&, const T&);
 //   Result<T> decode<T>(const json::value&)      // constraint violations in AWS's words, naming the member
 //   std::string to_json(const T&);  Result<T> from_json<T>(std::string_view);

@@ -82,32 +82,33 @@ void Reader::scalar(const json::value& from, std::string& to, const Rule& rule) 
   check_text(to, rule);
 }
 
-void Reader::scalar(const json::value& from, std::int64_t& to, const Rule& rule) {
-  if (wire_ != Wire::json && from.is_string()) {
+std::optional<std::int64_t> Reader::whole_number(const json::value& from) const {
+  if (from.is_int64()) return from.get_int64();
+  if (from.is_double()) {
+    const double number = from.get_double();
+    constexpr double exact_limit = 9.0e15;  // beyond, a double skips whole numbers
+    if (std::abs(number) < exact_limit && number == std::trunc(number)) return static_cast<std::int64_t>(number);
+  } else if (wire_ != Wire::json && from.is_string()) {
     const std::string_view text = view(from.get_string());
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
-    if (error != std::errc() || end != text.data() + text.size()) return wrong_type(from, "a Long");
-  } else if (from.is_int64()) {
-    to = from.get_int64();
-  } else if (from.is_double() && std::abs(from.get_double()) < 9.0e15 &&
-             from.get_double() == std::trunc(from.get_double())) {
-    to = static_cast<std::int64_t>(from.get_double());
-  } else {
-    return wrong_type(from, "a Long");
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size()) return number;
   }
+  return std::nullopt;
+}
+
+void Reader::scalar(const json::value& from, std::int64_t& to, const Rule& rule) {
+  const std::optional<std::int64_t> number = whole_number(from);
+  if (!number) return wrong_type(from, "a Long");
+  to = *number;
   check_range(to, rule);
 }
 
 void Reader::scalar(const json::value& from, std::int32_t& to, const Rule& rule) {
-  std::int64_t wide = 0;
-  const std::size_t violations = violation_count_;
-  const bool failed = !type_failure_.empty();
-  scalar(from, wide, rule);
-  if (wide == static_cast<std::int32_t>(wide)) {
-    to = static_cast<std::int32_t>(wide);
-  } else if (violations == violation_count_ && failed == !type_failure_.empty()) {
-    wrong_type(from, "an Integer");
-  }
+  const std::optional<std::int64_t> number = whole_number(from);
+  if (!number || *number != static_cast<std::int32_t>(*number)) return wrong_type(from, "an Integer");
+  to = static_cast<std::int32_t>(*number);
+  check_range(to, rule);
 }
 
 void Reader::scalar(const json::value& from, double& to, const Rule& rule) {

@@ -87,6 +87,7 @@ class Reader {
   void scalar(const json::value& from, bool& to, const Rule& rule);
   void scalar(const json::value& from, Time& to, const Rule& rule);
   void blob(const json::value& from, std::string& to, const Rule& rule);
+  std::optional<std::int64_t> whole_number(const json::value& from) const;
 
   // The items of a list or the pairs of a map, however the wire shows them.
   const json::array* list_items(const json::value& from, const Rule& rule, json::array& scratch);

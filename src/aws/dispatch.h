@@ -2,15 +2,21 @@
 // From a verified request to an operation and back. One table of operations per service (generated from models/) drives
 // decoding, encoding, names and the list of what is served.
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "aws/codec.h"
+#include "aws/model.h"
+#include "aws/xml_codec.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "http/message.h"
 
 namespace kaapi::aws {
 
@@ -31,25 +37,105 @@ struct CallContext {
 //     using Response = CreateClusterResponse;
 //     static constexpr std::string_view service = "ecs";
 //     static constexpr std::string_view name = "CreateCluster";
+//     static constexpr Protocol protocol = Protocol::json;
+//     static const ServiceInfo& info();
 //   };
 // Generated for each structure: a plain struct, members named as on the wire; required members bare, the others
 // std::optional (lists are std::vector, maps std::map, timestamps kaapi::Time, enumerations std::string checked by the
-// decoder, blobs std::string), with operator== defaulted, and
+// decoder, blobs bytes), with operator== defaulted, and
 //   void encode(JsonWriter&, const T&);
 //   Result<T> decode<T>(const json::value&)      // constraint violations in AWS's words, naming the member
 //   std::string to_json(const T&);  Result<T> from_json<T>(std::string_view);
+
+// What a request asks for. `operation` points into the request.
+struct Route {
+  Protocol protocol = Protocol::json;
+  const ServiceInfo* service = nullptr;  // nullptr: of no service that is known
+  std::string_view operation;
+  std::string_view json_version = "1.1";
+};
+
+// Answers of one operation since the start.
+struct OperationCounters {
+  std::string_view service;
+  std::string_view operation;
+  std::uint64_t succeeded = 0;
+  std::uint64_t refused = 0;  // 4xx
+  std::uint64_t failed = 0;   // 5xx
+};
 
 // Thread-safe after the last handle().
 class Dispatcher {
  public:
   Dispatcher();
   ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // Op is a generated operation type.
+  // Op is a generated operation type. Each is handled once; a second time is our own mistake (std::logic_error).
   template <class Op>
-  void handle(std::function<Result<typename Op::Response>(const CallContext&, const typename Op::Request&)> operation);
+  void handle(std::function<Result<typename Op::Response>(const CallContext&, const typename Op::Request&)> operation) {
+    add(Op::info(), Op::name, [operation = std::move(operation)](const CallContext& context, const json::value& tree) {
+      return run<Op>(operation, context, tree);
+    });
+  }
 
-  // ... raw entry points (see dispatch.cpp)
+  // Raw entry points, for the front door.
+
+  // Finds service and operation by X-Amz-Target, or by Action and the service that the caller signed for
+  // (`scope_service`, empty when unsigned: then by Version). Never fails: what is unknown shows in call().
+  Route route(const http::Request& request, std::string_view scope_service) const;
+  // Decodes, runs, encodes. Anything wrong becomes the protocol's error answer: an operation that nobody handles (its
+  // message names it), a body that cannot be read, the operation's own error, an exception (500, logged).
+  http::Response call(const Route& route, const CallContext& context, const http::Request& request) const;
+  // An error in the shape of the route's protocol.
+  static http::Response error_response(const Route& route, const Error& error, std::string_view request_id);
+
+  std::vector<OperationCounters> counters() const;
+  // "ecs:CreateCluster", … sorted: what is served.
+  std::vector<std::string> served() const;
+
+ private:
+  using Run = std::function<Result<std::string>(const CallContext&, const json::value&)>;
+  struct Operation {
+    const ServiceInfo* service = nullptr;
+    const OperationInfo* info = nullptr;
+    Run run;
+    mutable std::atomic<std::uint64_t> succeeded{0};
+    mutable std::atomic<std::uint64_t> refused{0};
+    mutable std::atomic<std::uint64_t> failed{0};
+  };
+
+  // From the decoded tree to the inside of the answer's body.
+  template <class Op>
+  static Result<std::string> run(
+      const std::function<Result<typename Op::Response>(const CallContext&, const typename Op::Request&)>& operation,
+      const CallContext& context, const json::value& tree) {
+    typename Op::Request request;
+    Reader reader(Op::protocol == Protocol::json ? Wire::json : Wire::query, Strictness::wire);
+    read(reader, tree, request);
+    if (const Result<void> checked = reader.finish(Op::info()); !checked) return checked.error();
+    const Result<typename Op::Response> response = operation(context, request);
+    if (!response) return response.error();
+    std::string body;
+    if constexpr (Op::protocol == Protocol::json) {
+      JsonWriter out(body);
+      encode(out, *response);
+    } else {
+      XmlWriter out(body);
+      encode(out, *response);
+    }
+    return body;
+  }
+
+  void add(const ServiceInfo& service, std::string_view name, Run run);
+  const Operation* find(const Route& route) const;
+  Result<std::string> run_guarded(const Operation& operation, const CallContext& context,
+                                  const http::Request& request) const;
+
+  std::vector<const ServiceInfo*> services_;
+  // By service's target prefix or name, then operation's name. Views into the generated tables.
+  std::map<std::string_view, std::map<std::string_view, std::unique_ptr<Operation>>> operations_;
 };
 
 }  // namespace kaapi::aws

@@ -39,7 +39,7 @@ struct RequestHead {
   std::string path;    // percent-encoded as sent, without the query: "/v2/app/blobs/uploads/"
   std::string query;   // as sent, without '?'
   Headers headers;
-  std::string remote_address;                  // "127.0.0.1:51234"
+  std::string remote_address;                   // "127.0.0.1:51234"
   std::optional<std::uint64_t> content_length;  // nullopt: chunked or none
 
   // The first query parameter of that name, percent-decoded.
@@ -65,8 +65,7 @@ struct Request {
 struct FileBody {
   FileBody(int descriptor, std::uint64_t from, std::uint64_t bytes) : fd(descriptor), offset(from), length(bytes) {}
   ~FileBody();
-  FileBody(FileBody&& other) noexcept
-      : fd(std::exchange(other.fd, -1)), offset(other.offset), length(other.length) {}
+  FileBody(FileBody&& other) noexcept : fd(std::exchange(other.fd, -1)), offset(other.offset), length(other.length) {}
   FileBody& operator=(FileBody&& other) noexcept;
   FileBody(const FileBody&) = delete;
   FileBody& operator=(const FileBody&) = delete;

@@ -1,6 +1,7 @@
 #pragma once
 // The HTTP/1.1 server: one port, routes by path prefix, bounded in every direction.
-// Transport runs on io threads (Boost.Asio); handlers are plain blocking functions on a bounded pool of worker threads.
+// Handlers are plain blocking functions on a bounded pool of worker threads. Transport never waits for a peer on those
+// threads; see README.md for how they share the work.
 
 #include <chrono>
 #include <cstdint>
@@ -15,11 +16,12 @@ namespace kaapi::http {
 
 struct ServerConfig {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;                          // 0: a free one, see Server::port()
-  unsigned io_threads = 1;
-  unsigned worker_threads = 8;
-  std::size_t max_connections = 1024;              // one more is answered 503 and closed
-  std::size_t max_header_bytes = 64 * 1024;        // more: 431
+  std::uint16_t port = 0;                    // 0: a free one, see Server::port()
+  unsigned io_threads = 1;                   // stay free for transport while every worker runs a handler
+  unsigned worker_threads = 8;               // handlers at once
+  unsigned max_stream_threads = 64;          // streamed bodies being read at once; made on demand, gone when idle
+  std::size_t max_connections = 1024;        // one more is answered 503 and closed
+  std::size_t max_header_bytes = 64 * 1024;  // more: 431
   std::chrono::milliseconds header_timeout{15'000};  // from the first byte of a request to its last header byte
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
   std::chrono::milliseconds body_timeout{60'000};    // without any progress while reading or writing a body
@@ -51,7 +53,8 @@ class Server {
 
   // Binds and listens. Error: `Unavailable`, one line naming address and port and why (taken, not permitted).
   Result<void> start();
-  // Closes the listener, lets requests in progress end for up to `grace`, then closes everything. Harmless when not running.
+  // Closes the listener, lets requests in progress end for up to `grace`, then closes everything. Harmless when not
+  // running.
   void stop(std::chrono::milliseconds grace = std::chrono::milliseconds(5000));
   std::uint16_t port() const;
   ServerCounters counters() const;

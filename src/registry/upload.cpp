@@ -157,6 +157,9 @@ Result<void> Upload::rehash() {
 
 Result<void> Upload::append(http::BodyReader& body) {
   const FileDescriptor file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) {
+    return make_error("BLOB_UPLOAD_UNKNOWN", "the upload was completed or cancelled meanwhile; start a new one", 404);
+  }
   if (!file) return file_error("open", path_);
   HashRing ring(hash_);
   while (true) {

@@ -1,0 +1,82 @@
+"""Fixtures: one platform per module, two small images per run, and the platform's own log in the report of a failed test."""
+
+import shutil
+
+import pytest
+
+import harness
+
+BUSYBOX_IMAGE = "kaapi-test/busybox:1"
+BACKEND_IMAGE = "kaapi-test/backend:1"
+
+
+@pytest.fixture(scope="session")
+def busybox_image(tmp_path_factory):
+    """A shell, httpd, sleep and friends: 2 MB, no hub, no download."""
+    context = tmp_path_factory.mktemp("busybox")
+    shutil.copy("/usr/bin/busybox" if shutil.which("/usr/bin/busybox") else "/bin/busybox", context / "busybox")
+    (context / "Dockerfile").write_text(
+        'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\nCMD ["/bin/sh"]\n')
+    harness.run(["docker", "build", "-q", "-t", BUSYBOX_IMAGE, context])
+    return BUSYBOX_IMAGE
+
+
+@pytest.fixture(scope="session")
+def backend_image(tmp_path_factory):
+    """The example backend as cmake built it: the same program as its Dockerfile makes, in no time."""
+    context = tmp_path_factory.mktemp("backend")
+    shutil.copy(harness.BUILD / "examples" / "backend" / "backend", context / "backend")
+    (context / "Dockerfile").write_text(
+        'FROM scratch\nCOPY backend /backend\nENV VERSION=1 PORT=8080\nEXPOSE 8080\nUSER 65534:65534\nENTRYPOINT ["/backend"]\n')
+    harness.run(["docker", "build", "-q", "-t", BACKEND_IMAGE, context])
+    return BACKEND_IMAGE
+
+
+@pytest.fixture(scope="module")
+def platform():
+    platform = harness.Platform()
+    try:
+        yield platform.start()
+    finally:
+        platform.close()
+
+
+@pytest.fixture
+def fresh_platform():
+    """For tests that break it."""
+    platform = harness.Platform()
+    try:
+        yield platform
+    finally:
+        platform.close()
+
+
+@pytest.fixture(scope="module")
+def busybox(platform, busybox_image):
+    return platform.push(busybox_image, "busybox")
+
+
+@pytest.fixture(scope="module")
+def backend(platform, backend_image):
+    return platform.push(backend_image, "backend")
+
+
+@pytest.fixture
+def cluster(platform, request):
+    """A cluster of the test's own; what the test leaves in it is stopped without waiting."""
+    name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:60]
+    platform.cluster(name)
+    yield name
+    if platform.process.poll() is None:
+        for arn in platform.ecs.list_services(cluster=name)["serviceArns"]:
+            platform.ecs.delete_service(cluster=name, service=arn, force=True)
+        for arn in platform.ecs.list_tasks(cluster=name)["taskArns"]:
+            platform.ecs.stop_task(cluster=name, task=arn, reason="the test is over")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    platform = item.funcargs.get("platform") or item.funcargs.get("fresh_platform")
+    if report.failed and platform:
+        report.sections.append(("the platform's log", platform.log_tail()))

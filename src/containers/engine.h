@@ -1,6 +1,7 @@
 #pragma once
-// The container engine as the product needs it. Two implementations: DockerEngine (Docker Engine API 1.41 or newer, over its Unix
-// socket) and FakeEngine (in memory, for tests and the simulation); containers/conformance_test.cpp runs on both.
+// The container engine as the product needs it. Two implementations: DockerEngine (Docker Engine API 1.41 or newer,
+// over its Unix socket) and FakeEngine (in memory, for tests and the simulation); containers/conformance_test.cpp runs
+// on both.
 
 #include <chrono>
 #include <cstdint>
@@ -17,16 +18,19 @@
 
 namespace kaapi::containers {
 
+// The code of a pull that the registry refused.
+inline constexpr std::string_view access_denied = "AccessDenied";
+
 struct PortBinding {
   std::uint16_t container_port = 0;
-  std::uint16_t host_port = 0;  // 0: the engine picks one
+  std::uint16_t host_port = 0;   // 0: the engine picks one
   std::string protocol = "tcp";  // tcp, udp
   std::string host_ip;           // as bound; empty: all
 };
 
 struct ContainerSpec {
-  std::string name;   // derived from ids: creating it again finds the first one
-  std::string image;  // anything the engine accepts: reference, reference@digest, image id
+  std::string name;                      // derived from ids: creating it again finds the first one
+  std::string image;                     // anything the engine accepts: reference, reference@digest, image id
   std::vector<std::string> entry_point;  // empty: the image's
   std::vector<std::string> command;      // empty: the image's
   std::vector<std::pair<std::string, std::string>> environment;
@@ -55,14 +59,14 @@ struct Container {
   std::string image_id;  // "sha256:…"
   std::map<std::string, std::string> labels;
   ContainerStatus status = ContainerStatus::created;
-  int exit_code = 0;       // meaningful when exited or dead
+  int exit_code = 0;  // meaningful when exited or dead
   bool oom_killed = false;
-  std::string error;       // the engine's words when it could not start
+  std::string error;  // the engine's words when it could not start
   std::optional<Time> started_at;
   std::optional<Time> finished_at;
   std::map<std::string, std::string> addresses;  // network name -> IPv4 address
   std::map<std::string, std::string> mac_addresses;
-  std::vector<PortBinding> ports;                // as bound
+  std::vector<PortBinding> ports;  // as bound
 };
 
 struct Image {
@@ -97,7 +101,8 @@ struct Event {
 };
 
 enum class OutputStream { out, err };
-// One line that a container wrote (without its newline), or a piece of one when it is longer than the engine's buffer (partial).
+// One line that a container wrote (without its newline), or a piece of one when it is longer than the engine's buffer
+// (partial).
 struct OutputLine {
   OutputStream stream = OutputStream::out;
   std::int64_t at_nanos = 0;  // the engine's timestamp
@@ -111,20 +116,23 @@ class Subscription {
   virtual ~Subscription() = default;
 };
 
-// Thread-safe. Calls block until the engine has answered; each has a deadline inside. Errors common to all: `Unavailable` (the engine does
-// not answer), `TimedOut`, `NotFound` (no such container, image or network), `Conflict`, `InternalError` with the engine's message.
+// Thread-safe. Calls block until the engine has answered; each has a deadline inside. Errors common to all:
+// `Unavailable` (the engine does not answer), `TimedOut`, `NotFound` (no such container, image or network), `Conflict`,
+// `Invalid` (the engine refuses the request as it stands: a broken reference, a command that is not in the image),
+// `InternalError` with the engine's message.
 class Engine {
  public:
   virtual ~Engine() = default;
 
   virtual Result<EngineInfo> info() = 0;
 
-  // Makes the image available locally. Errors: `NotFound` (no such image or tag), `AccessDenied`, `Unavailable`; the message is the
-  // engine's or the registry's.
+  // Makes the image available locally. Errors: `NotFound` (no such image or tag), `AccessDenied`, `Unavailable`; the
+  // message is the engine's or the registry's.
   virtual Result<Image> pull(const std::string& reference, const std::optional<RegistryLogin>& login) = 0;
   virtual Result<Image> inspect_image(const std::string& reference) = 0;
 
-  // Creates the container, or finds the one with this name and the same labels (a retry). Returns its id.
+  // Creates the container, or finds the one with this name and the same labels (a retry). Returns its id. Error:
+  // `Conflict` when the name belongs to a container with other labels.
   virtual Result<std::string> create(const ContainerSpec& spec) = 0;
   // Harmless when it already runs. Errors: `Conflict` when a host port is taken; others with the engine's message.
   virtual Result<void> start(const std::string& container) = 0;
@@ -135,19 +143,23 @@ class Engine {
   virtual Result<Container> inspect(const std::string& container) = 0;
   // Every container, running or not, that has all of these labels. Fewer fields than inspect(): no exit code, no times.
   virtual Result<std::vector<Container>> list(const std::map<std::string, std::string>& labels) = 0;
-  // Runs a command inside and waits for its end. Error `TimedOut` after `timeout` (the command may still be running then).
+  // Runs a command inside and waits for its end. Error `TimedOut` after `timeout` (the command may still be running
+  // then).
   virtual Result<ExecResult> exec(const std::string& container, const std::vector<std::string>& command,
                                   std::chrono::milliseconds timeout) = 0;
 
   // Makes sure that a bridge network of this name exists, with these labels when it is made.
   virtual Result<void> ensure_network(const std::string& name, const std::map<std::string, std::string>& labels) = 0;
+  // Errors: `NotFound`, `Conflict` while containers use it.
   virtual Result<void> remove_network(const std::string& name) = 0;
 
-  // Events of containers with all of these labels, from now on, reconnecting by itself. Callbacks are quick and do not call back in.
+  // Events of containers with all of these labels, from now on, reconnecting by itself. Callbacks are quick and do not
+  // call back in.
   virtual std::unique_ptr<Subscription> watch(const std::map<std::string, std::string>& labels,
                                               std::function<void(const Event&)> on_event) = 0;
-  // Output from `since_nanos` (inclusive; 0: everything) on, until the container has ended and everything was delivered (on_end with
-  // success) or the engine was lost (on_end with an error). Callbacks of one subscription come one at a time.
+  // Output from `since_nanos` (inclusive; 0: everything) on, until the container has ended and everything was delivered
+  // (on_end with success) or the engine was lost (on_end with an error; `Conflict`: the container was never started).
+  // Callbacks of one subscription come one at a time; on_end may destroy it.
   virtual std::unique_ptr<Subscription> follow_output(const std::string& container, std::int64_t since_nanos,
                                                       std::function<void(OutputLine)> on_line,
                                                       std::function<void(Result<void>)> on_end) = 0;

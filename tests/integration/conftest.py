@@ -1,5 +1,6 @@
 """Fixtures: one platform per module, two small images per run, and the platform's own log in the report of a failed test."""
 
+import re
 import shutil
 
 import pytest
@@ -10,6 +11,12 @@ BUSYBOX_IMAGE = "kaapi-test/busybox:1"
 BACKEND_IMAGE = "kaapi-test/backend:1"
 
 
+def built(image, context):
+    harness.run(["docker", "build", "-q", "-t", image, context])
+    yield image
+    harness.run(["docker", "rmi", image], check=False)
+
+
 @pytest.fixture(scope="session")
 def busybox_image(tmp_path_factory):
     """A shell, httpd, sleep and friends: 2 MB, no hub, no download."""
@@ -17,8 +24,7 @@ def busybox_image(tmp_path_factory):
     shutil.copy("/usr/bin/busybox" if shutil.which("/usr/bin/busybox") else "/bin/busybox", context / "busybox")
     (context / "Dockerfile").write_text(
         'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\nCMD ["/bin/sh"]\n')
-    harness.run(["docker", "build", "-q", "-t", BUSYBOX_IMAGE, context])
-    return BUSYBOX_IMAGE
+    yield from built(BUSYBOX_IMAGE, context)
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +34,7 @@ def backend_image(tmp_path_factory):
     shutil.copy(harness.BUILD / "examples" / "backend" / "backend", context / "backend")
     (context / "Dockerfile").write_text(
         'FROM scratch\nCOPY backend /backend\nENV VERSION=1 PORT=8080\nEXPOSE 8080\nUSER 65534:65534\nENTRYPOINT ["/backend"]\n')
-    harness.run(["docker", "build", "-q", "-t", BACKEND_IMAGE, context])
-    return BACKEND_IMAGE
+    yield from built(BACKEND_IMAGE, context)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ def backend(platform, backend_image):
 @pytest.fixture
 def cluster(platform, request):
     """A cluster of the test's own; what the test leaves in it is stopped without waiting."""
-    name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:60]
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
     platform.cluster(name)
     yield name
     if platform.process.poll() is None:

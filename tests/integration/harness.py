@@ -101,6 +101,7 @@ class Platform:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command(), env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         eventually("the platform answers", self._ready, START_TIMEOUT_S)
+        assert self.label  # without it nothing could be cleaned up
         if "AWS_ACCESS_KEY_ID" not in self.env:
             self.env.update(self.exported())
         return self
@@ -250,33 +251,35 @@ class Platform:
 
     # --- the end
 
-    def containers(self, *states):
-        """Ids of the containers of this platform."""
-        instance = self.data / "instance"
-        if not instance.exists():
-            return []
-        filters = [f"--filter=label=kaapi.instance={instance.read_text().strip()}", *(f"--filter=status={state}" for state in states)]
-        return self.docker("ps", "-aq", "--no-trunc", *filters).stdout.split()
+    @property
+    def label(self):
+        """The label on everything that this platform made in the engine."""
+        return f"label=kaapi.instance={(self.data / 'instance').read_text().strip()}"
+
+    def containers(self, *states, cluster=""):
+        """Ids of the containers of this platform, or of one of its clusters."""
+        filters = [f"--filter={self.label}", *(f"--filter=status={state}" for state in states)]
+        shown = self.docker("ps", "-a", "--no-trunc", *filters, "--format", '{{.ID}} {{.Label "com.amazonaws.ecs.cluster"}}').stdout
+        return [line.split()[0] for line in shown.splitlines() if line.endswith(cluster)]
 
     def close(self):
         """Leaves nothing behind: process, containers, networks, images, files."""
         if self.process and self.process.poll() is None:
             self.kill()
-        if containers := self.containers():
-            self.docker("rm", "-f", *containers, check=False)
-        instance = self.data / "instance"
-        if instance.exists():
-            label = f"label=kaapi.instance={instance.read_text().strip()}"
-            for network in self.docker("network", "ls", "-q", "--filter", label).stdout.split():
+        if (self.data / "instance").exists():
+            if containers := self.containers():
+                self.docker("rm", "-f", *containers, check=False)
+            for network in self.docker("network", "ls", "-q", "--filter", self.label).stdout.split():
                 self.docker("network", "rm", network, check=False)
-        images = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}@{{.Digest}}", "--digests").stdout.split()
-        ours = {image.split("@")[0] for image in images if image.startswith(self.registry + "/")}
-        names = [name for name in ours if not name.endswith(":<none>")]
-        names += [f"{image.split(':<none>')[0]}@{image.split('@', 1)[1]}" for image in images
-                  if image.startswith(self.registry + "/") and ":<none>@sha256" in image]
-        if names:
-            self.docker("rmi", *names, check=False)
+        if images := self.local_images():
+            self.docker("rmi", *images, check=False)
         shutil.rmtree(self.work, ignore_errors=True)
+
+    def local_images(self):
+        """References by which the engine knows images of this platform's registry: by tag, or by digest where the tag has moved on."""
+        shown = self.docker("images", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}").stdout
+        rows = [line.split() for line in shown.splitlines() if line.startswith(self.registry + "/")]
+        return [f"{name}:{tag}" if tag != "<none>" else f"{name}@{digest}" for name, tag, digest in rows]
 
 
 def address(task):

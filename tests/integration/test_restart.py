@@ -12,10 +12,11 @@ COUNTING = ["sh", "-c", "i=0; trap 'echo end; exit 0' TERM; while :; do echo lin
 
 
 class Prober:
-    """Asks every running container of the platform again and again, and remembers the lowest number that answered at one time."""
+    """Asks every running container of a cluster again and again, and keeps how many answered each time."""
 
-    def __init__(self, platform):
+    def __init__(self, platform, cluster):
         self.platform = platform
+        self.cluster = cluster
         self.counts = []
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._probe)
@@ -31,7 +32,7 @@ class Prober:
 
     def _probe(self):
         while not self.over.is_set():
-            shown = self.platform.docker("inspect", *self.platform.containers("running"), check=False).stdout
+            shown = self.platform.docker("inspect", *self.platform.containers("running", cluster=self.cluster), check=False).stdout
             networks = [container["NetworkSettings"]["Networks"] for container in json.loads(shown or "[]")]
             addresses = {network["IPAddress"] for each in networks for network in each.values() if network["IPAddress"]}
             self.counts.append(sum(answers(f"http://{host}:8080/api/v1/utils/health/", 1) for host in addresses))
@@ -44,6 +45,12 @@ def counting(platform, cluster, busybox):
     arn = platform.run_task(cluster, platform.register(f"{cluster}-counting", busybox, log_group=group, command=COUNTING))
     platform.wait_task(cluster, arn, "RUNNING")
     return arn, group
+
+
+def said(platform, cluster):
+    """How many lines the engine has of the cluster's one container."""
+    container, = platform.containers("running", cluster=cluster)
+    return len(platform.docker("logs", container).stdout.splitlines())
 
 
 def version_of(task):
@@ -70,7 +77,7 @@ def test_kill_during_a_rolling_update(platform, two_tasks, backend, moment):
     def new_tasks(*states):
         return [task for task in platform.tasks(cluster, "app") if task["taskDefinitionArn"] == newer and task["lastStatus"] in states]
 
-    with Prober(platform) as prober:
+    with Prober(platform, cluster) as prober:
         platform.ecs.update_service(cluster=cluster, service="app", taskDefinition=newer)
         if moment == "pending":
             eventually("new tasks exist", lambda: new_tasks("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING"))
@@ -81,24 +88,17 @@ def test_kill_during_a_rolling_update(platform, two_tasks, backend, moment):
     assert service["taskDefinition"] == newer
     assert [version_of(task) for task in platform.tasks(cluster, "app")] == ["2", "2"]
     assert min(prober.counts) >= 2 and max(prober.counts) <= 4
-    eventually("only the two new containers are left", lambda: len(app_containers(platform, cluster)) == 2)
-
-
-def app_containers(platform, cluster):
-    """Containers of the cluster's service, whatever their state."""
-    tasks = platform.tasks(cluster, "app") + platform.tasks(cluster, "app", "STOPPED")
-    known = {task["containers"][0].get("runtimeId") for task in tasks}
-    return [container for container in platform.containers() if container in known]
+    eventually("only the two new containers are left", lambda: len(platform.containers(cluster=cluster)) == 2)
 
 
 def test_kill_and_restart_leaves_the_tasks_alone(platform, two_tasks):
     before = {task["taskArn"]: task["containers"][0]["runtimeId"] for task in platform.tasks(two_tasks, "app")}
-    running = platform.containers("running")
+    running = platform.containers("running", cluster=two_tasks)
     for _ in range(3):
         platform.restart_after_kill()
     after = {task["taskArn"]: task["containers"][0]["runtimeId"] for task in platform.tasks(two_tasks, "app")}
     assert after == before
-    assert set(platform.containers("running")) == set(running)
+    assert set(platform.containers("running", cluster=two_tasks)) == set(running)
 
 
 def test_tasks_answer_while_the_platform_is_gone(platform, two_tasks):
@@ -147,9 +147,8 @@ def test_no_line_is_lost_or_doubled(platform, cluster, counting):
         seen = len(platform.log_lines(group))
         eventually("more lines came", lambda: len(platform.log_lines(group)) > seen + 20)
         platform.kill()
-        # It goes on talking while nobody listens.
-        runtime = platform.docker("ps", "-q", "--filter", "status=running", "--no-trunc").stdout.split()
-        assert runtime
+        before = said(platform, cluster)
+        eventually("it goes on talking while nobody listens", lambda: said(platform, cluster) > before + 20)
         platform.start()
     platform.ecs.stop_task(cluster=cluster, task=arn, reason="enough")
     platform.wait_task(cluster, arn, "STOPPED")

@@ -138,6 +138,7 @@ struct Task {
   std::string address;        // awsvpc: its own IPv4 address
   std::string mac_address;
   std::string network_id;  // awsvpc: "eni-…"
+  std::string subnet_id;   // awsvpc: the first subnet that was asked for
 
   bool desired_running = true;
   TaskStatus status = TaskStatus::provisioning;

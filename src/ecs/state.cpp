@@ -39,7 +39,14 @@ CREATE INDEX task_open ON task(service_id) WHERE open = 1;
 CREATE INDEX task_stopped ON task(stopped_at) WHERE stopped_at IS NOT NULL;
 )sql";
 
-constexpr std::string_view all_migrations[] = {schema};
+constexpr std::string_view client_tokens = R"sql(
+CREATE TABLE client_token(
+  scope TEXT NOT NULL, token TEXT NOT NULL, fingerprint TEXT NOT NULL, outcome TEXT NOT NULL, created_at INTEGER NOT NULL,
+  PRIMARY KEY(scope, token)) WITHOUT ROWID;
+CREATE INDEX client_token_by_age ON client_token(created_at);
+)sql";
+
+constexpr std::string_view all_migrations[] = {schema, client_tokens};
 
 template <class T>
 T must(Result<T> result) {
@@ -152,6 +159,34 @@ void save_definition(store::Session& session, const DefinitionRow& definition) {
       definition.region, definition.family, definition.revision, definition.status, definition.doc, definition.tags);
 }
 
+std::vector<DefinitionName> list_definitions(store::Session& session, std::string_view region,
+                                             const std::optional<std::string>& family, std::string_view status,
+                                             bool descending, const DefinitionName& after, int limit) {
+  constexpr std::string_view upwards =
+      "SELECT family, revision FROM task_definition WHERE region = ?1 AND (?2 IS NULL OR family = ?2) AND status = ?3 "
+      "AND (family, revision) > (?4, ?5) ORDER BY family, revision LIMIT ?6";
+  constexpr std::string_view downwards =
+      "SELECT family, revision FROM task_definition WHERE region = ?1 AND (?2 IS NULL OR family = ?2) AND status = ?3 "
+      "AND (?4 = '' OR (family, revision) < (?4, ?5)) ORDER BY family DESC, revision DESC LIMIT ?6";
+  store::Statement rows = session.query(descending ? downwards : upwards, region, family, status, after.family,
+                                        after.revision, limit);
+  std::vector<DefinitionName> names;
+  while (rows.step()) names.push_back({std::string(rows.text(0)), static_cast<int>(rows.number(1))});
+  return names;
+}
+
+std::vector<std::string> list_families(store::Session& session, std::string_view region, std::string_view prefix,
+                                       std::string_view status, std::string_view after, int limit) {
+  store::Statement rows = session.query(
+      "SELECT family FROM task_family f WHERE region = ?1 AND family > ?4 AND substr(family, 1, length(?2)) = ?2 "
+      "AND (?3 = 'ALL' OR (?3 = 'ACTIVE') = EXISTS(SELECT 1 FROM task_definition d WHERE d.region = f.region AND "
+      "d.family = f.family AND d.status = 'ACTIVE')) ORDER BY family LIMIT ?5",
+      region, prefix, status, after, limit);
+  std::vector<std::string> families;
+  while (rows.step()) families.emplace_back(rows.text(0));
+  return families;
+}
+
 std::optional<Service> find_service(store::Session& session, std::int64_t id) {
   store::Statement row = session.query("SELECT doc FROM service WHERE id = ?1", id);
   if (!row.step()) return std::nullopt;
@@ -189,6 +224,34 @@ std::vector<Service> list_services(store::Session& session, std::string_view reg
   std::vector<Service> services;
   while (rows.step()) services.push_back(must(service_from_stored(rows.text(0))));
   return services;
+}
+
+std::vector<std::string> list_service_names(store::Session& session, std::string_view region, std::string_view cluster,
+                                            const std::optional<std::string>& launch_type, std::string_view after,
+                                            int limit) {
+  store::Statement rows = session.query(
+      "SELECT name FROM service s WHERE region = ?1 AND cluster = ?2 AND name > ?3 AND status <> 'INACTIVE' "
+      "AND (?4 IS NULL OR ?4 = (SELECT json_extract(d.doc, '$.launch_type') FROM deployment d "
+      "WHERE d.service_id = s.id AND d.status = 'PRIMARY')) ORDER BY name LIMIT ?5",
+      region, cluster, after, launch_type, limit);
+  std::vector<std::string> names;
+  while (rows.step()) names.emplace_back(rows.text(0));
+  return names;
+}
+
+std::map<std::string, ServiceCounts> count_services_of_cluster(store::Session& session, std::string_view region,
+                                                               std::string_view cluster) {
+  store::Statement rows = session.query(
+      "SELECT coalesce((SELECT json_extract(d.doc, '$.launch_type') FROM deployment d WHERE d.service_id = s.id AND "
+      "d.status = 'PRIMARY'), 'EC2') AS launch_type, status, count(*) FROM service s WHERE region = ?1 AND "
+      "cluster = ?2 AND status <> 'INACTIVE' GROUP BY launch_type, status",
+      region, cluster);
+  std::map<std::string, ServiceCounts> counts;
+  while (rows.step()) {
+    ServiceCounts& of = counts[std::string(rows.text(0))];
+    (rows.text(1) == "ACTIVE" ? of.active : of.draining) += static_cast<int>(rows.number(2));
+  }
+  return counts;
 }
 
 std::vector<std::int64_t> open_services(store::Session& session) {
@@ -319,15 +382,38 @@ std::map<std::string, TaskCounts> count_tasks_by_deployment(store::Session& sess
   return counts;
 }
 
-TaskCounts count_tasks_of_cluster(store::Session& session, std::string_view region, std::string_view cluster) {
+std::map<std::string, TaskCounts> count_tasks_of_cluster(store::Session& session, std::string_view region,
+                                                         std::string_view cluster) {
   store::Statement rows = session.query(
-      "SELECT desired_status, last_status, count(*) FROM task WHERE region = ?1 AND cluster = ?2 AND last_status <> "
-      "'STOPPED' "
-      "AND open = 1 GROUP BY desired_status, last_status",
+      "SELECT launch_type, desired_status, last_status, count(*) FROM task WHERE region = ?1 AND cluster = ?2 AND "
+      "last_status <> 'STOPPED' AND open = 1 GROUP BY launch_type, desired_status, last_status",
       region, cluster);
-  TaskCounts counts;
-  while (rows.step()) add_count(counts, rows.text(0), rows.text(1), static_cast<int>(rows.number(2)));
+  std::map<std::string, TaskCounts> counts;
+  while (rows.step()) {
+    add_count(counts[std::string(rows.text(0))], rows.text(1), rows.text(2), static_cast<int>(rows.number(3)));
+  }
   return counts;
+}
+
+std::optional<ClientToken> find_client_token(store::Session& session, std::string_view scope, std::string_view token,
+                                             Time now) {
+  store::Statement row = session.query(
+      "SELECT fingerprint, outcome, created_at FROM client_token WHERE scope = ?1 AND token = ?2 AND created_at >= ?3",
+      scope, token, to_millis(now - client_token_retention));
+  if (!row.step()) return std::nullopt;
+  return ClientToken{std::string(scope), std::string(token), std::string(row.text(0)), std::string(row.text(1)),
+                     from_millis(row.number(2))};
+}
+
+void save_client_token(store::Session& session, const ClientToken& token) {
+  session.run("DELETE FROM client_token WHERE created_at < ?1", to_millis(token.created_at - client_token_retention));
+  session.run(
+      "DELETE FROM client_token WHERE created_at < "
+      "(SELECT created_at FROM client_token ORDER BY created_at DESC LIMIT 1 OFFSET ?1)",
+      max_client_tokens);
+  session.run(
+      "INSERT OR REPLACE INTO client_token(scope, token, fingerprint, outcome, created_at) VALUES(?1, ?2, ?3, ?4, ?5)",
+      token.scope, token.token, token.fingerprint, token.outcome, to_millis(token.created_at));
 }
 
 }  // namespace kaapi::ecs

@@ -3,7 +3,8 @@
 // transaction. A row that cannot be read throws store::SqlFailure with `Damaged`, like any other failure of the
 // database.
 
-#include <functional>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,18 @@ std::optional<DefinitionRow> latest_definition(store::Session& session, std::str
 // Revisions are never used twice, also after deregistering.
 int next_revision(store::Session& session, std::string_view region, std::string_view family);
 void save_definition(store::Session& session, const DefinitionRow& definition);
+struct DefinitionName {
+  std::string family;
+  int revision = 0;
+};
+// Names by family, then revision, upwards or downwards, beyond `after` (its family empty: from the start). Without
+// `family`: of all.
+std::vector<DefinitionName> list_definitions(store::Session& session, std::string_view region,
+                                             const std::optional<std::string>& family, std::string_view status,
+                                             bool descending, const DefinitionName& after, int limit);
+// Families that start with `prefix`, after `after`. `status`: ACTIVE (has an ACTIVE revision), INACTIVE (has none), ALL.
+std::vector<std::string> list_families(store::Session& session, std::string_view region, std::string_view prefix,
+                                       std::string_view status, std::string_view after, int limit);
 
 // Services.
 
@@ -65,6 +78,17 @@ void save_service(store::Session& session, const Service& service);
 // Not INACTIVE, by name, starting after `after`.
 std::vector<Service> list_services(store::Session& session, std::string_view region, std::string_view cluster,
                                    std::string_view after, int limit);
+// Their names, optionally only those of one launch type.
+std::vector<std::string> list_service_names(store::Session& session, std::string_view region, std::string_view cluster,
+                                            const std::optional<std::string>& launch_type, std::string_view after,
+                                            int limit);
+struct ServiceCounts {
+  int active = 0;
+  int draining = 0;
+};
+// By launch type.
+std::map<std::string, ServiceCounts> count_services_of_cluster(store::Session& session, std::string_view region,
+                                                               std::string_view cluster);
 std::vector<std::int64_t> open_services(store::Session& session);  // every one that is not INACTIVE
 
 struct ServiceEvent {
@@ -116,6 +140,26 @@ struct TaskCounts {
   int stopping = 0;  // not stopped yet but meant to be
 };
 std::map<std::string, TaskCounts> count_tasks_by_deployment(store::Session& session, std::int64_t service_id);
-TaskCounts count_tasks_of_cluster(store::Session& session, std::string_view region, std::string_view cluster);
+// By launch type.
+std::map<std::string, TaskCounts> count_tasks_of_cluster(store::Session& session, std::string_view region,
+                                                         std::string_view cluster);
+
+// Requests that a client marked with its own token, so that a retry does nothing twice.
+
+// How long a token is remembered (AWS's user guide: "Ensuring idempotency", 24 hours), and how many at most.
+inline constexpr Duration client_token_retention{24 * 3'600'000LL};
+inline constexpr int max_client_tokens = 100'000;
+
+struct ClientToken {
+  std::string scope;        // operation, region, cluster
+  std::string token;
+  std::string fingerprint;  // of the whole request
+  std::string outcome;      // what was made: ids, separated by spaces
+  Time created_at{};
+};
+std::optional<ClientToken> find_client_token(store::Session& session, std::string_view scope, std::string_view token,
+                                             Time now);
+// Forgets those beyond retention.
+void save_client_token(store::Session& session, const ClientToken& token);
 
 }  // namespace kaapi::ecs

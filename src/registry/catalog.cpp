@@ -152,21 +152,6 @@ Result<ResourceTags> Catalog::resource_tags(const RepositoryKey& key) {
   });
 }
 
-Result<void> Catalog::tag_resource(const RepositoryKey& key, const ResourceTags& tags) {
-  return write(key, [&](Session& session, const Repository& repository) -> Result<void> {
-    return put_resource_tags(session, repository, tags);
-  });
-}
-
-Result<void> Catalog::untag_resource(const RepositoryKey& key, const std::vector<std::string>& tag_keys) {
-  return write(key, [&](Session& session, const Repository& repository) -> Result<void> {
-    for (const std::string& tag_key : tag_keys) {
-      session.run("DELETE FROM resource_tags WHERE repository_id=?1 AND key=?2", repository.id, tag_key);
-    }
-    return ok();
-  });
-}
-
 Result<std::uint64_t> Catalog::blob_size(const RepositoryKey& key, std::string_view digest) {
   return read(key, [&](Session& session, const Repository& repository) -> Result<std::uint64_t> {
     const std::optional<std::uint64_t> size = linked_size(session, repository.id, digest);

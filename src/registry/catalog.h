@@ -85,8 +85,6 @@ class Catalog {
   // Answers the ids of its uploads, whose files the caller removes. Blobs are left to remove_unlinked_blobs().
   Result<std::vector<std::string>> delete_repository(const RepositoryKey& key, bool force);
   Result<ResourceTags> resource_tags(const RepositoryKey& key);
-  Result<void> tag_resource(const RepositoryKey& key, const ResourceTags& tags);
-  Result<void> untag_resource(const RepositoryKey& key, const std::vector<std::string>& tag_keys);
 
   // Blobs of a repository. Error: BLOB_UNKNOWN.
   Result<std::uint64_t> blob_size(const RepositoryKey& key, std::string_view digest);
@@ -119,6 +117,11 @@ class Catalog {
   // Removes the tag; the image stays. Error: MANIFEST_UNKNOWN.
   Result<void> delete_tag(const RepositoryKey& key, std::string_view tag);
   Result<std::vector<std::string>> tags(const RepositoryKey& key, std::string_view after, std::int64_t limit);
+
+  // What BatchDeleteImage does with a tag: removes it, and with its last tag the image, unless an index refers to that.
+  // Answers the image's digest. Errors: MANIFEST_UNKNOWN, ImageTagDoesNotMatchDigest when `expected` is not empty and
+  // not that digest.
+  Result<std::string> delete_tagged_image(const RepositoryKey& key, std::string_view tag, std::string_view expected);
 
   // Images as ECR lists them, ordered by digest (and tag), after the given position.
   Result<Image> image(const RepositoryKey& key, std::string_view digest);  // error: MANIFEST_UNKNOWN

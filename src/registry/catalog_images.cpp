@@ -175,6 +175,25 @@ Result<void> Catalog::delete_tag(const RepositoryKey& key, std::string_view tag)
   });
 }
 
+Result<std::string> Catalog::delete_tagged_image(const RepositoryKey& key, std::string_view tag,
+                                                 std::string_view expected) {
+  return write(key, [&](Session& session, const Repository& repository) -> Result<std::string> {
+    Result<std::string> digest = digest_of_reference(session, repository, tag);
+    if (!digest) return digest.error();
+    if (!expected.empty() && *digest != expected) {
+      return make_error("ImageTagDoesNotMatchDigest",
+                        fmt::format("Requested image tag '{}' does not match digest {}", tag, expected));
+    }
+    session.run("DELETE FROM image_tags WHERE repository_id=?1 AND tag=?2", repository.id, tag);
+    session.run(
+        "DELETE FROM manifests WHERE repository_id=?1 AND digest=?2"
+        " AND NOT EXISTS(SELECT 1 FROM image_tags t WHERE t.repository_id=?1 AND t.digest=?2)"
+        " AND NOT EXISTS(SELECT 1 FROM manifest_children c WHERE c.repository_id=?1 AND c.child=?2 AND c.manifest<>?2)",
+        repository.id, *digest);
+    return digest;
+  });
+}
+
 Result<std::vector<std::string>> Catalog::tags(const RepositoryKey& key, std::string_view after, std::int64_t limit) {
   return read(key, [&](Session& session, const Repository& repository) -> Result<std::vector<std::string>> {
     Statement rows = session.query("SELECT tag FROM image_tags WHERE repository_id=?1 AND tag>?2 ORDER BY tag LIMIT ?3",

@@ -401,6 +401,21 @@ TaskPlan lifecycle(Task& task, const Busy& busy, Time now) {
   return plan;
 }
 
+void set_busy(Busy& busy, const Action& action, bool under_way) {
+  const auto set = [&](std::vector<bool>& flags, std::size_t container) {
+    if (flags.size() <= container) flags.resize(container + 1);
+    flags[container] = under_way;
+  };
+  std::visit(Overloaded{
+                 [&](const ResolveImages&) { busy.resolving = under_way; },
+                 [&](const StartContainer& start) { set(busy.starting, start.container); },
+                 [&](const ProbeContainer& probe) { set(busy.probing, probe.container); },
+                 [&](const SignalContainer& signal) { set(busy.signalling, signal.container); },
+                 [&](const RemoveContainer& remove) { set(busy.removing, remove.container); },
+             },
+             action);
+}
+
 bool finished(const Task& task) {
   return task.status == TaskStatus::stopped && std::all_of(task.containers.begin(), task.containers.end(),
                                                            [](const Container& c) { return c.state.removed; });

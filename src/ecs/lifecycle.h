@@ -94,6 +94,9 @@ struct Busy {
   std::vector<bool> removing;
 };
 
+// Marks the work that an action stands for as under way, or as over.
+void set_busy(Busy& busy, const Action& action, bool under_way);
+
 struct TaskPlan {
   std::vector<Action> actions;
   std::optional<Time> wake_at;  // look again then, even if nothing is seen before

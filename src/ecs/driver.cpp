@@ -1,0 +1,318 @@
+#include "ecs/driver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "ecs/state.h"
+
+namespace kaapi::ecs {
+namespace {
+
+constexpr std::int64_t mib = 1024 * 1024;
+constexpr std::int64_t cpu_units_per_cpu = 1024;
+constexpr std::int64_t nano_cpus_per_cpu = 1'000'000'000;
+constexpr std::int64_t min_cpu_shares = 2;  // the kernel's lower limit
+constexpr std::size_t max_probe_output = 200;
+
+bool nobody_answered(const Error& error) {
+  return error.code == errc::unavailable || error.code == errc::timed_out;
+}
+
+std::vector<Fact> one(Fact fact) {
+  std::vector<Fact> facts;
+  facts.push_back(std::move(fact));
+  return facts;
+}
+
+ContainerNotStarted not_started(std::size_t container, std::string runtime_id, std::string_view kind,
+                                const Error& error) {
+  ContainerNotStarted fact;
+  fact.container = container;
+  fact.runtime_id = std::move(runtime_id);
+  fact.reason = fmt::format("{}: {}", kind, error.message);
+  fact.retry = nobody_answered(error);
+  return fact;
+}
+
+// "256" is CPU units, "0.25 vCPU" is CPUs.
+std::int64_t nano_cpus(const std::string& task_cpu) {
+  const std::string text = lower(trim(task_cpu));
+  const std::size_t unit = text.find("vcpu");
+  if (unit != std::string::npos) return static_cast<std::int64_t>(std::strtod(text.c_str(), nullptr) * 1e9);
+  return parse_number(text).value_or(0) * (nano_cpus_per_cpu / cpu_units_per_cpu);
+}
+
+}  // namespace
+
+TaskDriver::TaskDriver(containers::Engine& engine, Images& images, Output& output, const Clock& clock,
+                       DriverConfig config)
+    : engine_(engine), images_(images), output_(output), clock_(clock), config_(std::move(config)) {}
+
+std::map<std::string, std::string> TaskDriver::our_labels() const {
+  return {{std::string(instance_label), config_.instance}};
+}
+
+std::string TaskDriver::container_name(const Task& task, std::size_t container) {
+  return fmt::format("kaapi-{}-{}-{}", task.family, task.containers[container].plan.name, task.id);
+}
+
+std::string TaskDriver::source_key(const Task& task, std::size_t container) {
+  return fmt::format("{}/{}", task.id, container);
+}
+
+containers::ContainerSpec TaskDriver::spec_of(const Task& task, std::size_t container) const {
+  const ContainerPlan& plan = task.containers[container].plan;
+  containers::ContainerSpec spec;
+  spec.name = container_name(task, container);
+  spec.image = task.containers[container].state.image_reference;
+  spec.entry_point = plan.entry_point;
+  spec.command = plan.command;
+  spec.environment = plan.environment;
+  spec.labels = plan.docker_labels;
+  // As the ECS agent labels them, and ours to find them again.
+  spec.labels["com.amazonaws.ecs.cluster"] = task.cluster;
+  spec.labels["com.amazonaws.ecs.container-name"] = plan.name;
+  spec.labels["com.amazonaws.ecs.task-arn"] =
+      fmt::format("arn:aws:ecs:{}:{}:task/{}/{}", task.region, config_.account_id, task.cluster, task.id);
+  spec.labels["com.amazonaws.ecs.task-definition-family"] = task.family;
+  spec.labels["com.amazonaws.ecs.task-definition-version"] = std::to_string(task.revision);
+  spec.labels[std::string(instance_label)] = config_.instance;
+  spec.labels[std::string(task_label)] = task.id;
+  spec.labels[std::string(container_label)] = std::to_string(container);
+  spec.working_directory = plan.working_directory;
+  spec.user = plan.user;
+  spec.hostname = plan.hostname;
+  spec.network = task.network_mode == NetworkMode::awsvpc ? config_.network : std::string(wire_name(task.network_mode));
+  if (task.network_mode == NetworkMode::bridge) {
+    for (const PortMapping& port : plan.ports)
+      spec.ports.push_back({port.container_port, port.host_port, port.protocol, ""});
+  }
+  spec.memory_bytes = plan.memory_mib * mib;
+  spec.memory_reservation_bytes = plan.memory_reservation_mib * mib;
+  spec.cpu_shares = plan.cpu > 0 ? std::max(plan.cpu, min_cpu_shares) : 0;
+  spec.nano_cpus = nano_cpus(task.cpu);
+  if (plan.init) spec.init = true;
+  spec.read_only_root = plan.read_only_root;
+  spec.privileged = plan.privileged;
+  spec.tty = plan.tty;
+  return spec;
+}
+
+std::vector<Fact> TaskDriver::resolve(const Task& task) {
+  ImagesResolved resolved;
+  for (const Container& container : task.containers) {
+    Result<PinnedImage> pinned = images_.pin(task.region, container.plan.image);
+    if (!pinned) {
+      return one(ImagesUnresolved{fmt::format("CannotPullContainerError: {}", pinned.error().message),
+                                  nobody_answered(pinned.error())});
+    }
+    resolved.images.push_back({std::move(pinned->reference), std::move(pinned->digest)});
+  }
+  return one(std::move(resolved));
+}
+
+Result<void> TaskDriver::make_image_available(const Task& task, const ContainerState& state) {
+  const Result<containers::Image> present = engine_.inspect_image(state.image_reference);
+  if (present) return ok();
+  if (nobody_answered(present.error())) return present.error();
+  const Result<containers::Image> pulled =
+      engine_.pull(state.image_reference, images_.login(task.region, state.image_reference));
+  if (!pulled) return pulled.error();
+  return ok();
+}
+
+Result<void> TaskDriver::make_network(const Task& task) {
+  if (task.network_mode != NetworkMode::awsvpc) return ok();
+  return engine_.ensure_network(config_.network, our_labels());
+}
+
+std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
+  const Container& what = task.containers[container];
+  const Result<void> image = make_image_available(task, what.state);
+  if (!image) return one(not_started(container, "", "CannotPullContainerError", image.error()));
+  if (what.plan.log) {
+    const Result<void> log = output_.prepare(*what.plan.log);
+    if (!log) {
+      const Error error(log.error().code, fmt::format("failed to initialize logging driver: {}: {}", log.error().code,
+                                                      log.error().message));
+      return one(not_started(container, "", "CannotStartContainerError", error));
+    }
+  }
+  const Result<void> network = make_network(task);
+  if (!network) return one(not_started(container, "", "CannotStartContainerError", network.error()));
+  const Result<std::string> id = engine_.create(spec_of(task, container));
+  if (!id) return one(not_started(container, "", "CannotCreateContainerError", id.error()));
+  const Result<void> started = engine_.start(*id);
+  if (!started) return one(not_started(container, *id, "CannotStartContainerError", started.error()));
+  const Result<containers::Container> found = engine_.inspect(*id);
+  if (!found) {
+    Error error = found.error();
+    if (error.code == errc::not_found) return one(not_started(container, "", "CannotInspectContainerError", error));
+    error.code = errc::unavailable;  // it may well run: look again
+    return one(not_started(container, *id, "CannotInspectContainerError", error));
+  }
+  follow(task, container, *id);
+  return facts_of(task, container, *found);
+}
+
+void TaskDriver::follow(const Task& task, std::size_t container, const std::string& runtime_id) {
+  const std::optional<LogTarget>& target = task.containers[container].plan.log;
+  if (target) output_.attach(runtime_id, source_key(task, container), *target);
+}
+
+std::vector<Fact> TaskDriver::facts_of(const Task& task, std::size_t index, const containers::Container& found) {
+  std::vector<Fact> facts;
+  using containers::ContainerStatus;
+  const bool ran = found.started_at.has_value();
+  if (found.status == ContainerStatus::created || !ran) return facts;  // made but never started
+  ContainerStarted started;
+  started.container = index;
+  started.runtime_id = found.id;
+  started.at = *found.started_at;
+  if (task.network_mode == NetworkMode::awsvpc) {
+    if (const auto address = found.addresses.find(config_.network); address != found.addresses.end()) {
+      started.address = address->second;
+    }
+    if (const auto mac = found.mac_addresses.find(config_.network); mac != found.mac_addresses.end()) {
+      started.mac_address = mac->second;
+    }
+  }
+  for (const containers::PortBinding& port : found.ports) {
+    started.bindings.push_back({port.container_port, port.host_port, port.protocol});
+  }
+  facts.emplace_back(std::move(started));
+  if (found.status == ContainerStatus::exited || found.status == ContainerStatus::dead) {
+    ContainerExited exited;
+    exited.container = index;
+    exited.exit_code = found.exit_code;
+    exited.oom_killed = found.oom_killed;
+    exited.at = found.finished_at.value_or(clock_.now());
+    facts.emplace_back(exited);
+  }
+  return facts;
+}
+
+std::vector<Fact> TaskDriver::probe(const Task& task, std::size_t container) {
+  const ContainerState& state = task.containers[container].state;
+  const HealthCheck& check = *task.containers[container].plan.health_check;
+  const Result<containers::ExecResult> result = engine_.exec(state.runtime_id, check.command, check.timeout);
+  ContainerProbed probed;
+  probed.container = container;
+  probed.runtime_id = state.runtime_id;
+  probed.at = clock_.now();
+  if (result) {
+    probed.success = result->exit_code == 0;
+    probed.output = result->output.substr(0, max_probe_output);
+    return one(std::move(probed));
+  }
+  if (result.error().code == errc::timed_out) {
+    probed.output = fmt::format("the health check did not end within {} ms", check.timeout.count());
+    return one(std::move(probed));
+  }
+  if (result.error().code == errc::unavailable) return {};  // says nothing about the container
+  // It may have ended a moment ago; if it still runs, the check itself cannot be run, which is a failure.
+  std::vector<Fact> facts = look(task, container);
+  probed.output = result.error().message.substr(0, max_probe_output);
+  facts.emplace_back(std::move(probed));
+  return facts;
+}
+
+std::vector<Fact> TaskDriver::look(const Task& task, std::size_t container) {
+  const Result<containers::Container> found = engine_.inspect(container_name(task, container));
+  if (found) {
+    std::vector<Fact> facts = facts_of(task, container, *found);
+    // A look at a running container tells nothing new; only the end does.
+    std::erase_if(facts, [](const Fact& fact) { return std::holds_alternative<ContainerStarted>(fact); });
+    return facts;
+  }
+  if (found.error().code != errc::not_found) return {};
+  ContainerExited gone;
+  gone.container = container;
+  gone.at = clock_.now();
+  return one(gone);
+}
+
+std::vector<Fact> TaskDriver::signal(const Task& task, std::size_t container, bool kill) {
+  const Result<void> sent = engine_.signal(task.containers[container].state.runtime_id, kill ? "SIGKILL" : "");
+  if (!sent && !nobody_answered(sent.error())) return look(task, container);
+  return {};
+}
+
+std::vector<Fact> TaskDriver::remove(const Task& task, std::size_t container) {
+  const Result<void> removed = engine_.remove(container_name(task, container));
+  ContainerRemoved fact;
+  fact.container = container;
+  fact.failed = !removed;
+  if (!removed) {
+    log::warn("ecs", "container {} could not be removed and will be tried again: {}", container_name(task, container),
+              removed.error().message);
+  } else if (task.containers[container].plan.log) {
+    output_.forget(task.containers[container].state.runtime_id, source_key(task, container));
+  }
+  return one(fact);
+}
+
+void TaskDriver::compare(const Task& task, const std::map<std::string, containers::Container>& by_name,
+                         std::vector<TaskFact>& facts) {
+  for (std::size_t i = 0; i < task.containers.size(); ++i) {
+    const ContainerState& state = task.containers[i].state;
+    const bool ended = state.phase == Phase::exited;
+    if (by_name.contains(container_name(task, i))) {
+      const Result<containers::Container> found = engine_.inspect(container_name(task, i));
+      if (!found) continue;  // gone or out of reach since: the next look tells
+      if (!ended || !state.drained) follow(task, i, found->id);
+      if (ended) continue;
+      for (Fact& fact : facts_of(task, i, *found)) facts.push_back({task.id, std::move(fact)});
+    } else if (state.phase == Phase::running) {
+      ContainerExited gone;
+      gone.container = i;
+      gone.at = clock_.now();
+      facts.push_back({task.id, gone});
+      facts.push_back({task.id, ContainerDrained{i}});
+      facts.push_back({task.id, ContainerRemoved{i}});
+    } else if (ended && !state.removed) {
+      facts.push_back({task.id, ContainerDrained{i}});
+      facts.push_back({task.id, ContainerRemoved{i}});
+    }
+  }
+}
+
+void TaskDriver::remove_strangers(store::Database& database, const std::vector<Task>& tasks,
+                                  const std::vector<containers::Container>& found) {
+  std::set<std::string> unfinished;
+  for (const Task& task : tasks) unfinished.insert(task.id);
+  for (const containers::Container& container : found) {
+    const auto label = container.labels.find(std::string(task_label));
+    if (label == container.labels.end() || unfinished.contains(label->second)) continue;
+    // The list of tasks is older than the list of containers: ask again before anything is removed.
+    const Result<bool> wanted = database.read([&](store::Session& session) -> Result<bool> {
+      const std::optional<Task> task = find_task(session, label->second);
+      return task && !finished(*task);
+    });
+    if (!wanted || *wanted) continue;
+    log::info("ecs", "removing container {}: its task {} is not ours to keep", container.name, label->second);
+    const Result<void> removed = engine_.remove(container.id);
+    if (!removed) log::warn("ecs", "container {} could not be removed: {}", container.name, removed.error().message);
+  }
+}
+
+Result<std::vector<TaskFact>> TaskDriver::resync(store::Database& database) {
+  // Stored state first: whatever it says runs must then be in the engine's list.
+  const Result<std::vector<Task>> tasks =
+      database.read([](store::Session& session) -> Result<std::vector<Task>> { return unfinished_tasks(session); });
+  if (!tasks) return tasks.error();
+  const Result<std::vector<containers::Container>> found = engine_.list(our_labels());
+  if (!found) return found.error();
+  std::map<std::string, containers::Container> by_name;
+  for (const containers::Container& container : *found) by_name.emplace(container.name, container);
+  std::vector<TaskFact> facts;
+  for (const Task& task : *tasks) compare(task, by_name, facts);
+  remove_strangers(database, *tasks, *found);
+  return facts;
+}
+
+}  // namespace kaapi::ecs

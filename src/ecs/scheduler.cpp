@@ -1,0 +1,267 @@
+#include "ecs/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "ecs/round.h"
+#include "ecs/state.h"
+
+namespace kaapi::ecs {
+namespace {
+
+constexpr Duration retry_after_failed_commit{1'000};
+constexpr Duration retry_after_failed_resync{1'000};
+constexpr Duration prune_interval{10 * 60'000};
+
+}  // namespace
+
+Scheduler::Scheduler(store::Database& database, TaskDriver& driver, Executor& executor, const Clock& clock,
+                     IdSource& ids, TaskFactory factory, RolloutTiming timing)
+    : database_(database),
+      driver_(driver),
+      executor_(executor),
+      clock_(clock),
+      ids_(ids),
+      factory_(std::move(factory)),
+      timing_(timing),
+      inbox_(std::make_shared<Inbox>()) {}
+
+Scheduler::~Scheduler() {
+  const std::lock_guard lock(inbox_->mutex);
+  inbox_->notify = nullptr;
+}
+
+template <class Change>
+void Scheduler::put(Change&& change) {
+  const std::lock_guard lock(inbox_->mutex);
+  change(*inbox_);
+  if (inbox_->notify) inbox_->notify();
+}
+
+void Scheduler::on_work(std::function<void()> notify) {
+  const std::lock_guard lock(inbox_->mutex);
+  inbox_->notify = std::move(notify);
+}
+
+void Scheduler::begin() {
+  put([](Inbox& inbox) { inbox.resync_wanted = true; });
+}
+
+void Scheduler::service_changed(std::int64_t service_id) {
+  put([&](Inbox& inbox) { inbox.services.insert(service_id); });
+}
+
+void Scheduler::task_changed(const std::string& task_id) {
+  put([&](Inbox& inbox) { inbox.tasks.insert(task_id); });
+}
+
+void Scheduler::engine_event(const containers::Event& event) {
+  if (event.kind == containers::EventKind::reconnected) {
+    put([](Inbox& inbox) { inbox.resync_wanted = true; });
+    return;
+  }
+  if (event.kind != containers::EventKind::die && event.kind != containers::EventKind::destroy) return;
+  const auto task = event.labels.find(std::string(task_label));
+  const auto container = event.labels.find(std::string(container_label));
+  if (task == event.labels.end() || container == event.labels.end()) return;
+  const std::optional<std::int64_t> index = parse_number(container->second);
+  if (!index) return;
+  put([&](Inbox& inbox) { inbox.looks.emplace_back(task->second, static_cast<std::size_t>(*index)); });
+}
+
+void Scheduler::output_drained(const std::string& source_key) {
+  const std::size_t slash = source_key.find('/');
+  if (slash == std::string::npos) return;
+  const std::optional<std::int64_t> index = parse_number(source_key.substr(slash + 1));
+  if (!index) return;
+  Completion drained;
+  drained.task_id = source_key.substr(0, slash);
+  drained.facts.emplace_back(ContainerDrained{static_cast<std::size_t>(*index)});
+  put([&](Inbox& inbox) { inbox.completions.push_back(std::move(drained)); });
+}
+
+std::optional<Time> Scheduler::step() {
+  const Time now = clock_.now();
+  take_in(now);
+  if (!synced_) return resync_at_;
+  take_due(now);
+  if (nothing_to_do() || (hold_until_ && now < *hold_until_)) return next_due();
+  hold_until_.reset();
+
+  RoundOutput output;
+  std::vector<std::pair<Task, std::size_t>> to_look;
+  RoundInput input{std::exchange(facts_, {}), std::exchange(services_, {}), std::exchange(tasks_, {})};
+  const Result<void> committed = database_.write([&](store::Session& session) -> Result<void> {
+    output = Round(session, busy_, factory_, ids_, timing_, now).run(input);
+    for (const auto& [id, container] : looks_) {
+      std::optional<Task> task = find_task(session, id);
+      if (task && container < task->containers.size()) to_look.emplace_back(std::move(*task), container);
+    }
+    if (output.any_stopped && (!prune_at_ || now >= *prune_at_)) {
+      prune_tasks(session, now);
+      prune_at_ = now + prune_interval;
+    }
+    return ok();
+  });
+  if (!committed) {
+    log::error("ecs", "a decision could not be stored and will be tried again: {}", committed.error().message);
+    facts_ = std::move(input.facts);
+    services_ = std::move(input.services);
+    tasks_ = std::move(input.tasks);
+    hold_until_ = now + retry_after_failed_commit;
+    return next_due();
+  }
+  looks_.clear();
+  carry_out(std::move(output));
+  for (auto& [task, container] : to_look) look(std::move(task), container);
+  return services_.empty() ? next_due() : std::optional<Time>(now);
+}
+
+void Scheduler::carry_out(RoundOutput output) {
+  services_ = std::move(output.services_left);
+  for (const auto& [id, wake_at] : output.services) set_timer(id, wake_at);
+  for (RoundOutput::TaskOutcome& outcome : output.tasks) {
+    set_timer(outcome.task.id, outcome.wake_at);
+    if (finished(outcome.task)) {
+      busy_.erase(outcome.task.id);
+      continue;
+    }
+    busy_[outcome.task.id] = std::move(outcome.busy);
+    const auto task = std::make_shared<const Task>(std::move(outcome.task));
+    for (const Action& action : outcome.actions) act(task, action);
+  }
+}
+
+bool Scheduler::nothing_to_do() const {
+  return facts_.empty() && services_.empty() && tasks_.empty() && looks_.empty();
+}
+
+std::optional<Time> Scheduler::next_due() const {
+  std::optional<Time> due;
+  const auto sooner = [&](std::optional<Time> at) {
+    if (at && (!due || *at < *due)) due = at;
+  };
+  if (!due_.empty()) due = due_.begin()->first;
+  sooner(resync_at_);
+  // While a commit is held back nothing else can be done, however due it is.
+  return hold_until_ ? hold_until_ : due;
+}
+
+void Scheduler::take_in(Time now) {
+  std::optional<Result<std::vector<TaskFact>>> resync;
+  {
+    const std::lock_guard lock(inbox_->mutex);
+    for (Completion& completion : inbox_->completions) {
+      const auto busy = busy_.find(completion.task_id);
+      if (completion.action && busy != busy_.end()) set_busy(busy->second, *completion.action, false);
+      tasks_.insert(completion.task_id);
+      for (Fact& fact : completion.facts) facts_.push_back({completion.task_id, std::move(fact)});
+    }
+    inbox_->completions.clear();
+    services_.merge(inbox_->services);
+    inbox_->services.clear();
+    tasks_.merge(inbox_->tasks);
+    inbox_->tasks.clear();
+    looks_.insert(looks_.end(), inbox_->looks.begin(), inbox_->looks.end());
+    inbox_->looks.clear();
+    resync = std::exchange(inbox_->resync, std::nullopt);
+    if (std::exchange(inbox_->resync_wanted, false)) resync_at_ = now;
+  }
+  if (resync) take_resync(std::move(*resync), now);
+  if (resync_at_ && now >= *resync_at_ && !resyncing_) start_resync();
+}
+
+void Scheduler::start_resync() {
+  resync_at_.reset();
+  resyncing_ = true;
+  executor_.run(Lane::quick, [inbox = inbox_, this] {
+    Result<std::vector<TaskFact>> outcome = driver_.resync(database_);
+    const std::lock_guard lock(inbox->mutex);
+    inbox->resync = std::move(outcome);
+    if (inbox->notify) inbox->notify();
+  });
+}
+
+void Scheduler::take_resync(Result<std::vector<TaskFact>> outcome, Time now) {
+  resyncing_ = false;
+  if (!outcome) {
+    log::warn("ecs", "the container engine could not be looked at and will be tried again: {}",
+              outcome.error().message);
+    resync_at_ = now + retry_after_failed_resync;
+    return;
+  }
+  std::move(outcome->begin(), outcome->end(), std::back_inserter(facts_));
+  if (synced_) return;
+  // The first look is over: now everything that is stored may go on.
+  const Result<void> queued = database_.read([&](store::Session& session) -> Result<void> {
+    for (const Task& task : unfinished_tasks(session)) tasks_.insert(task.id);
+    for (const std::int64_t id : open_services(session)) services_.insert(id);
+    return ok();
+  });
+  if (!queued) {
+    log::error("ecs", "stored tasks could not be read and will be tried again: {}", queued.error().message);
+    resync_at_ = now + retry_after_failed_resync;
+    return;
+  }
+  synced_ = true;
+}
+
+void Scheduler::take_due(Time now) {
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const Key key = due_.begin()->second;
+    set_timer(key, std::nullopt);
+    if (const auto* service = std::get_if<std::int64_t>(&key)) {
+      services_.insert(*service);
+    } else {
+      tasks_.insert(std::get<std::string>(key));
+    }
+  }
+}
+
+void Scheduler::set_timer(const Key& key, std::optional<Time> at) {
+  if (const auto old = timers_.find(key); old != timers_.end()) {
+    due_.erase({old->second, key});
+    timers_.erase(old);
+  }
+  if (!at) return;
+  timers_.emplace(key, *at);
+  due_.emplace(*at, key);
+}
+
+void Scheduler::hand_over(Lane lane, std::string task_id, std::optional<Action> action,
+                          std::function<std::vector<Fact>()> call) {
+  executor_.run(lane, [inbox = inbox_, task_id = std::move(task_id), action, call = std::move(call)] {
+    Completion done{task_id, action, call()};
+    const std::lock_guard lock(inbox->mutex);
+    inbox->completions.push_back(std::move(done));
+    if (inbox->notify) inbox->notify();
+  });
+}
+
+void Scheduler::look(Task task, std::size_t container) {
+  auto shared = std::make_shared<const Task>(std::move(task));
+  hand_over(Lane::quick, shared->id, std::nullopt,
+            [this, shared, container] { return driver_.look(*shared, container); });
+}
+
+void Scheduler::act(const std::shared_ptr<const Task>& task, const Action& action) {
+  TaskDriver* driver = &driver_;
+  if (std::holds_alternative<ResolveImages>(action)) {
+    hand_over(Lane::slow, task->id, action, [driver, task] { return driver->resolve(*task); });
+  } else if (const auto* start = std::get_if<StartContainer>(&action)) {
+    hand_over(Lane::slow, task->id, action, [driver, task, i = start->container] { return driver->start(*task, i); });
+  } else if (const auto* probe = std::get_if<ProbeContainer>(&action)) {
+    hand_over(Lane::quick, task->id, action, [driver, task, i = probe->container] { return driver->probe(*task, i); });
+  } else if (const auto* signal = std::get_if<SignalContainer>(&action)) {
+    hand_over(Lane::quick, task->id, action,
+              [driver, task, i = signal->container, kill = signal->kill] { return driver->signal(*task, i, kill); });
+  } else if (const auto* remove = std::get_if<RemoveContainer>(&action)) {
+    hand_over(Lane::quick, task->id, action,
+              [driver, task, i = remove->container] { return driver->remove(*task, i); });
+  }
+}
+
+}  // namespace kaapi::ecs

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -51,7 +52,7 @@ std::optional<std::int64_t> parse_cpu(std::string_view text);
 std::optional<std::int64_t> parse_memory(std::string_view text);
 
 // Host ports that the task takes on the machine.
-std::vector<PortMapping> static_ports(const Task& task);
+std::vector<PortMapping> fixed_host_ports(const Task& task);
 
 // What one task needs: its task-level values, else the sum over its containers (memory: hard limit, else reservation).
 struct Needs {

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -66,7 +67,7 @@ def test_log_events_page_and_filter(platform):
     logs = platform.logs
     logs.create_log_group(logGroupName="/app")
     logs.create_log_stream(logGroupName="/app", logStreamName="one")
-    now_ms = int(__import__("time").time() * 1000)
+    now_ms = int(time.time() * 1000)
     events = [{"timestamp": now_ms + number, "message": f"line {number} {'ERROR' if number % 10 == 0 else 'fine'}"} for number in range(100)]
     logs.put_log_events(logGroupName="/app", logStreamName="one", logEvents=events)
     found, _ = pages(logs, "filter_log_events", "events", 3, logGroupName="/app", filterPattern="ERROR")

@@ -1,8 +1,9 @@
 """What goes wrong in real life, and that it is said where one looks first."""
 
+import threading
 import time
 
-from harness import answers, eventually, url
+from harness import answers, eventually, fetch, url
 
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 ALWAYS_HEALTHY = {"command": ["CMD-SHELL", "exit 0"], "interval": 5, "timeout": 2}
@@ -173,8 +174,6 @@ def test_stop_that_is_ignored_is_enforced(platform, cluster, backend):
 
 
 def test_stop_lets_a_request_finish(platform, cluster, backend):
-    import threading
-    from harness import fetch
     arn = platform.run_task(cluster, platform.register("polite", backend, stopTimeout=20))
     task = platform.wait_task(cluster, arn, "RUNNING")
     eventually("it serves", lambda: answers(url(task)))

@@ -2,10 +2,11 @@
 
 import json
 import subprocess
+import threading
 
 import pytest
 
-from harness import HEALTH_PATH, REGION, ROOT, eventually, fetch, url
+from harness import HEALTH_PATH, REGION, ROOT, WAIT_TIMEOUT_S, eventually, fetch, url
 
 CLUSTER = "shop-staging-cluster"
 SERVICE = "shop-staging-service"
@@ -77,12 +78,15 @@ def test_a_migration_runs_once_with_its_exit_code_and_output(shop):
 def test_logs_are_followed_while_the_tasks_run(shop):
     command = ["/usr/bin/aws", "--endpoint-url", shop.endpoint, "logs", "tail", LOG_GROUP, "--follow"]
     tail = subprocess.Popen(command, env=shop.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    limit = threading.Timer(WAIT_TIMEOUT_S, tail.kill)
+    limit.start()
     try:
         first = tail.stdout.readline()  # what was said before comes first
         assert "ecs/app/" in first
         fetch(url(shop.tasks(CLUSTER, SERVICE)[0], HEALTH_PATH + "?followed"))
         assert next(line for line in tail.stdout if "followed" in line).rstrip().endswith("200")
     finally:
+        limit.cancel()
         tail.kill()
         tail.wait()
         tail.stdout.close()

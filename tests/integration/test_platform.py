@@ -1,6 +1,5 @@
 """The program itself: starting, refusing to start, telling, ending."""
 
-import os
 import pathlib
 import signal
 import stat
@@ -108,4 +107,3 @@ def test_idle_is_small(fresh_platform):
     resident_kib = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
     # The target is 20 MiB, measured in bench/; this only catches a leak or a large table at start.
     assert resident_kib < 64 * 1024
-    assert os.path.exists(f"/proc/{fresh_platform.process.pid}")

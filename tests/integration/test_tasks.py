@@ -2,7 +2,7 @@
 
 import json
 
-from harness import HEALTH_PATH, address, answers, eventually, fetch, url
+from harness import HEALTH_PATH, address, answers, eventually, fetch, free_port, url
 
 SERVE = ["sh", "-c", "mkdir -p /tmp/www && echo hello > /tmp/www/index.html && exec httpd -f -p 80 -h /tmp/www"]
 
@@ -21,7 +21,6 @@ def test_awsvpc_tasks_have_addresses_of_their_own(platform, cluster, backend):
 
 
 def test_bridge_ports_static_and_dynamic(platform, cluster, backend):
-    from harness import free_port
     static = free_port()
     definition = platform.register("ports", backend, network="bridge", portMappings=[
         {"containerPort": 8080, "hostPort": static}, {"containerPort": 8080, "hostPort": 0}])

@@ -15,9 +15,8 @@ constexpr std::int64_t stream_skew_nanos = 10'000'000'000;
 
 // How much of `text` fits an event without cutting a character.
 std::size_t fitting(std::string_view text) {
-  const std::size_t size = std::min(text.size(), max_joined_bytes);
-  const std::size_t tail = unfinished_utf8_tail(text.substr(0, size));
-  return size > tail ? size - tail : size;
+  if (text.size() <= max_joined_bytes) return text.size();
+  return max_joined_bytes - unfinished_utf8_tail(text.substr(0, max_joined_bytes));
 }
 
 }  // namespace

@@ -23,8 +23,7 @@ def pages(client, operation, key, size, **arguments):
 
 
 def register(platform, family):
-    container = {"name": "app", "image": "busybox", "memory": 64}
-    return platform.ecs.register_task_definition(family=family, containerDefinitions=[container])["taskDefinition"]["taskDefinitionArn"]
+    return platform.register(family, "busybox")
 
 
 def test_lists_page(platform):
@@ -129,7 +128,8 @@ def test_a_service_is_created_once(platform):
     assert "not idempotent" in message
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"", b"\xff\xfe", b'{"cluster": ' + b"[" * 5000, b'{"a":' * 3000])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"", b"\xff\xfe", b'{"cluster": ' + b"[" * 5000, b'{"a":' * 3000],
+                         ids=["cut off", "a list", "nothing", "no text", "deep lists", "deep objects"])
 def test_garbage_gets_an_error_and_breaks_nothing(platform, body):
     connection = http.client.HTTPConnection("127.0.0.1", platform.port, timeout=10)
     connection.request("POST", "/", body, {"X-Amz-Target": "AmazonEC2ContainerServiceV20141113.ListClusters",

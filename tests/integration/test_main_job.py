@@ -62,10 +62,9 @@ def test_a_pushed_latest_is_rolled_out_and_waited_for(shop):
 
 
 def test_a_migration_runs_once_with_its_exit_code_and_output(shop):
-    migration = shop.register("shop-migration", f"{shop.registry}/{REPOSITORY}:latest", log_group="/ecs/migrations", command=["--migrate"],
-                              environment=[{"name": "MIGRATION_EXIT_CODE", "value": "3"}])
-    out = shop.shell(f"""aws ecs run-task --cluster {CLUSTER} --task-definition {migration} --region {REGION} --output json \
-        --network-configuration 'awsvpcConfiguration={{subnets=[subnet-local]}}'""").stdout
+    migration = shop.register("shop-migration", f"{shop.registry}/{REPOSITORY}:latest", network="bridge", log_group="/ecs/migrations",
+                              command=["--migrate"], environment=[{"name": "MIGRATION_EXIT_CODE", "value": "3"}])
+    out = shop.shell(f"aws ecs run-task --cluster {CLUSTER} --task-definition {migration} --region {REGION}").stdout
     arn = json.loads(out)["tasks"][0]["taskArn"]
     shop.wait_task(CLUSTER, arn, "STOPPED")
     task = shop.aws("ecs", "describe-tasks", "--cluster", CLUSTER, "--tasks", arn)["tasks"][0]

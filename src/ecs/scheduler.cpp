@@ -177,8 +177,8 @@ void Scheduler::take_in(Time now) {
 void Scheduler::start_resync() {
   resync_at_.reset();
   resyncing_ = true;
-  executor_.run(Lane::quick, [inbox = inbox_, this] {
-    Result<std::vector<TaskFact>> outcome = driver_.resync(database_);
+  executor_.run(Lane::quick, [inbox = inbox_, driver = &driver_, database = &database_] {
+    Result<std::vector<TaskFact>> outcome = driver->resync(*database);
     const std::lock_guard lock(inbox->mutex);
     inbox->resync = std::move(outcome);
     if (inbox->notify) inbox->notify();
@@ -244,7 +244,7 @@ void Scheduler::hand_over(Lane lane, std::string task_id, std::optional<Action> 
 void Scheduler::look(Task task, std::size_t container) {
   auto shared = std::make_shared<const Task>(std::move(task));
   hand_over(Lane::quick, shared->id, std::nullopt,
-            [this, shared, container] { return driver_.look(*shared, container); });
+            [driver = &driver_, shared, container] { return driver->look(*shared, container); });
 }
 
 void Scheduler::act(const std::shared_ptr<const Task>& task, const Action& action) {

@@ -1,0 +1,137 @@
+#include "containers/docker_under_test.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "base/ids.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace kaapi::containers {
+namespace {
+
+constexpr const char* busybox_path = "/bin/busybox";
+constexpr std::size_t max_busybox_bytes = 16 * 1024 * 1024;
+constexpr const char* label = "kaapi.test.run";
+
+// Reads orders from a pipe, so that a test needs no timing. Process 1 gets no signal it does not ask for, hence the
+// trap.
+constexpr const char* obey = R"(trap 'exit 143' TERM
+mkfifo /orders
+exec 3<>/orders
+: > /ready
+while true; do
+  if read -r line <&3; then eval "$line"; fi
+done)";
+
+// One entry of a tar archive (POSIX ustar).
+std::string tar_entry(const std::string& name, char type, const std::string& content, const std::string& link) {
+  std::string header(512, '\0');
+  const auto put = [&](std::size_t at, const std::string& text) { header.replace(at, text.size(), text); };
+  put(0, name);
+  put(100, "0000755");
+  put(108, "0000000");
+  put(116, "0000000");
+  put(124, fmt::format("{:011o}", content.size()));
+  put(136, "00000000000");
+  put(148, "        ");
+  header[156] = type;
+  put(157, link);
+  put(257, std::string("ustar\0"
+                       "00",
+                       8));
+  unsigned sum = 0;
+  for (const char byte : header) {
+    sum += static_cast<unsigned char>(byte);
+  }
+  put(148, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
+  return header + content + std::string((512 - content.size() % 512) % 512, '\0');
+}
+
+std::string busybox_archive() {
+  const Result<std::string> busybox = read_file(busybox_path, max_busybox_bytes);
+  if (!busybox) {
+    throw std::runtime_error(std::string("these tests need /bin/busybox: apt-get install busybox-static: ") +
+                             busybox.error().message);
+  }
+  std::string archive = tar_entry("bin/", '5', "", "") + tar_entry("bin/busybox", '0', *busybox, "");
+  for (const char* name : {"sh", "sleep", "mkfifo", "cat", "head", "tr", "nc", "hostname", "ip", "stty", "true"}) {
+    archive += tar_entry(std::string("bin/") + name, '2', "", "busybox");
+  }
+  return archive + std::string(1024, '\0');
+}
+
+}  // namespace
+
+DockerUnderTest::DockerUnderTest() : config_(DockerConfig::from_environment().value()) {
+  engine_ = std::make_unique<DockerEngine>(config_);
+  if (const auto info = engine_->info(); !info) {
+    throw std::runtime_error("these tests need a running Docker Engine: " + info.error().message);
+  }
+  http::Endpoint endpoint;
+  endpoint.unix_path = config_.socket_path;
+  client_ = std::make_unique<http::Client>(endpoint);
+  SecureIds ids;
+  run_ = ids.hex(12);
+  image_ = "kaapi-conformance:" + run_;
+  import_image();
+}
+
+DockerUnderTest::~DockerUnderTest() {
+  if (const auto listed = engine_->list({{label, run_}})) {
+    for (const Container& container : *listed) {
+      (void)engine_->remove(container.id);
+    }
+  }
+  call("DELETE", "/images/" + image_ + "?force=1");
+}
+
+int DockerUnderTest::call(const std::string& method, const std::string& target, std::string body) {
+  http::ClientRequest request{method, "/v1.41" + target, {}, std::move(body)};
+  if (!request.body.empty()) {
+    request.headers.add("Content-Type", request.body.front() == '{' ? "application/json" : "application/x-tar");
+  }
+  return client_->send(request, patience).value().status;
+}
+
+void DockerUnderTest::import_image() {
+  const int status = call("POST", "/images/create?fromSrc=-&repo=kaapi-conformance&tag=" + run_, busybox_archive());
+  if (status != 200 || !engine_->inspect_image(image_)) {
+    throw std::runtime_error(fmt::format("could not import the test image: status {}", status));
+  }
+}
+
+ContainerSpec DockerUnderTest::obedient() const {
+  ContainerSpec spec;
+  spec.image = image_;
+  spec.command = {"sh", "-c", obey};
+  spec.labels[label] = run_;
+  return spec;
+}
+
+std::string DockerUnderTest::unique(const std::string& name) {
+  return fmt::format("kaapi-{}-{}-{}", run_, name, names_++);
+}
+
+void DockerUnderTest::wait_ready(const std::string& container) {
+  (void)engine_->exec(container, {"sh", "-c", "until [ -f /ready ]; do sleep 0.01; done"}, patience).value();
+}
+
+void DockerUnderTest::order(const std::string& container, const std::string& line) {
+  wait_ready(container);
+  const auto sent = engine_->exec(container, {"sh", "-c", "echo \"$1\" > /orders", "sh", line}, patience);
+  if (sent.value().exit_code != 0) {
+    throw std::runtime_error("the container takes no orders: " + sent->output);
+  }
+}
+
+void DockerUnderTest::say(const std::string& container, OutputStream stream, const std::string& text) {
+  order(container, "echo '" + text + "'" + (stream == OutputStream::err ? " >&2" : ""));
+}
+
+void DockerUnderTest::end(const std::string& container, int exit_code) {
+  order(container, fmt::format("exit {}", exit_code));
+}
+
+}  // namespace kaapi::containers

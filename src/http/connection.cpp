@@ -89,8 +89,15 @@ Next Connection::read_head() {
 
 Next Connection::take_head() {
   // RFC 9112, section 2.2: empty lines before a request are ignored.
-  while (scanned_ == 0 && input_.starts_with("\r\n")) input_.erase(0, 2);
-  if (input_.empty()) return begin(false);
+  if (scanned_ == 0) {
+    std::size_t empty_lines = 0;
+    while (std::string_view(input_).substr(empty_lines).starts_with("\r\n")) empty_lines += 2;
+    input_.erase(0, empty_lines);
+  }
+  if (input_.empty()) {
+    head_due_ = 0;
+    return begin(false);
+  }
   const std::size_t end = input_.find(end_of_head, scanned_ < end_of_head.size() ? 0 : scanned_ - end_of_head.size());
   const std::size_t head_bytes = end == std::string::npos ? input_.size() : end + end_of_head.size();
   if (head_bytes > shared_.config.max_header_bytes) {
@@ -98,12 +105,13 @@ Next Connection::take_head() {
   }
   if (end != std::string::npos) return check_head(head_bytes);
 
+  if (head_due_ == 0) head_due_ = now_millis() + shared_.config.header_timeout.count();
+  if (input_ == "\r") return wait_for(EPOLLIN, Wait::head, head_due_);  // half an empty line
   scanned_ = input_.size();
   // A TLS hello or other noise would have us wait for an empty line that never comes.
   if (static_cast<unsigned char>(input_.front()) < '!' || static_cast<unsigned char>(input_.front()) > '~') {
     return refuse(400, "this is not HTTP; the port speaks plain HTTP/1.1");
   }
-  if (head_due_ == 0) head_due_ = now_millis() + shared_.config.header_timeout.count();
   return wait_for(EPOLLIN, Wait::head, head_due_);
 }
 

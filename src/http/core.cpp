@@ -199,13 +199,20 @@ void Core::arm(Connection& connection) {
   }
   if (shared_.aborting) ::shutdown(fd, SHUT_RDWR);
   // From here on the connection belongs to the thread that gets its event.
-  if (::epoll_ctl(epoll_fd_, operation, fd, &event) != 0) {
+  int armed = 0;
+  {
+    const std::lock_guard lock(arming_mutex(fd));
+    armed = ::epoll_ctl(epoll_fd_, operation, fd, &event);
+  }
+  if (armed != 0) {
     log::error("http", "cannot watch a connection: {}; it is closed", std::strerror(errno));
     destroy(connection);
   }
 }
 
 void Core::destroy(Connection& connection) {
+  // The descriptor is not closed before the call that armed it last has returned on its thread.
+  const std::lock_guard armed(arming_mutex(connection.fd()));
   std::list<Connection> ended;
   const std::lock_guard lock(registry_mutex_);
   ended.splice(ended.end(), connections_, connection.self);

@@ -80,6 +80,9 @@ class Core {
   std::condition_variable registry_empty_;
   std::list<Connection> connections_;
 
+  std::mutex& arming_mutex(int fd) { return arming_mutexes_[static_cast<std::size_t>(fd) % arming_mutexes_.size()]; }
+  std::array<std::mutex, 32> arming_mutexes_;  // by descriptor
+
   std::mutex timer_mutex_;
   std::atomic<Millis> next_sweep_;
 

@@ -234,10 +234,10 @@ std::string to_json(const T& from) {
   return text;
 }
 
-// Reads what to_json() wrote, also by an older version: absent members keep their defaults, constraints are not
+// Read what to_json() wrote, also by an older version: absent members keep their defaults, constraints are not
 // checked. Errors: `Invalid` (no JSON), SerializationException (a member of another type).
 template <class T>
-Result<T> from_json(const json::value& from) {
+Result<T> from_tree(const json::value& from) {
   Reader reader(Wire::json, Strictness::stored);
   T to;
   read(reader, from, to);
@@ -248,7 +248,7 @@ template <class T>
 Result<T> from_json(std::string_view text) {
   const Result<json::value> parsed = parse_json(text);
   if (!parsed) return parsed.error();
-  return from_json<T>(*parsed);
+  return from_tree<T>(*parsed);
 }
 
 }  // namespace kaapi::aws

@@ -45,9 +45,10 @@ struct ServiceInfo {
   std::string_view name;          // ours: "ecs"
   std::string_view signing_name;  // in the credential scope
   Protocol protocol = Protocol::json;
-  std::string_view json_version;   // "1.1"
-  std::string_view target_prefix;  // "AmazonEC2ContainerServiceV20141113"
-  std::string_view api_version;    // "2011-06-15"
+  std::string_view endpoint_prefix;  // of AWS's own host name: "api.ecr"
+  std::string_view json_version;     // "1.1"
+  std::string_view target_prefix;    // "AmazonEC2ContainerServiceV20141113"
+  std::string_view api_version;      // "2011-06-15"
   std::string_view xml_namespace;
   std::string_view validation_error;              // the code for a violated constraint
   std::span<const OperationInfo> operations{};    // whose shapes are generated, by name
@@ -55,6 +56,8 @@ struct ServiceInfo {
   std::span<const ErrorInfo> errors{};            // sorted by code
 };
 
+// The services whose models are built in, by name; nullptr for any other.
+const ServiceInfo* find_service(std::string_view name);
 // The operation of that name, or nullptr when it is not in the model's list of generated ones.
 const OperationInfo* find_operation(const ServiceInfo& service, std::string_view name);
 // True when the real service has an operation of that name, generated or not.

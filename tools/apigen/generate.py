@@ -286,7 +286,7 @@ class Service:
                 f"    .signing_name = {text(meta['signing_name'])},",
                 f"    .protocol = Protocol::{'query' if self.query else 'json'},"]
         out += [f"    .{key} = {text(meta[key])}," for key in
-                ("json_version", "target_prefix", "api_version", "xml_namespace", "validation_error")]
+                ("endpoint_prefix", "json_version", "target_prefix", "api_version", "xml_namespace", "validation_error")]
         out += ["    .operations = operation_table,", "    .all_names = name_table,", "    .errors = error_table};", "",
                 "}  // namespace", "",
                 "const ServiceInfo& info() {", "  return service_info;", "}",

@@ -102,6 +102,7 @@ def import_service(data, service, wanted):
             "api_version": meta["apiVersion"],
             "protocol": meta["protocol"],
             "json_version": meta.get("jsonVersion", ""),
+            "endpoint_prefix": meta["endpointPrefix"],
             "signing_name": meta.get("signingName", meta["endpointPrefix"]),
             "target_prefix": meta.get("targetPrefix", ""),
             "xml_namespace": meta.get("xmlNamespace", ""),

@@ -118,20 +118,25 @@ void DockerUnderTest::wait_ready(const std::string& container) {
   (void)engine_->exec(container, {"sh", "-c", "until [ -f /ready ]; do sleep 0.01; done"}, patience).value();
 }
 
-void DockerUnderTest::order(const std::string& container, const std::string& line) {
+Result<ExecResult> DockerUnderTest::order(const std::string& container, const std::string& line) {
   wait_ready(container);
-  const auto sent = engine_->exec(container, {"sh", "-c", "echo \"$1\" > /orders", "sh", line}, patience);
+  return engine_->exec(container, {"sh", "-c", "echo \"$1\" > /orders", "sh", line}, patience);
+}
+
+void DockerUnderTest::say(const std::string& container, OutputStream stream, const std::string& text) {
+  const auto sent = order(container, "echo '" + text + "'" + (stream == OutputStream::err ? " >&2" : ""));
   if (sent.value().exit_code != 0) {
     throw std::runtime_error("the container takes no orders: " + sent->output);
   }
 }
 
-void DockerUnderTest::say(const std::string& container, OutputStream stream, const std::string& text) {
-  order(container, "echo '" + text + "'" + (stream == OutputStream::err ? " >&2" : ""));
+void DockerUnderTest::end(const std::string& container, int exit_code) {
+  // Whatever comes back: the container may be gone, and the command with it, before it can answer.
+  (void)order(container, fmt::format("exit {}", exit_code));
 }
 
-void DockerUnderTest::end(const std::string& container, int exit_code) {
-  order(container, fmt::format("exit {}", exit_code));
+std::unique_ptr<EngineUnderTest> make_engine_under_test() {
+  return std::make_unique<DockerUnderTest>();
 }
 
 }  // namespace kaapi::containers

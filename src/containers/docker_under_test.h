@@ -25,8 +25,8 @@ class DockerUnderTest final : public EngineUnderTest {
   void end(const std::string& container, int exit_code) override;
   std::string unique(const std::string& name) override;
 
-  // A line of shell that an obedient container runs.
-  void order(const std::string& container, const std::string& line);
+  // A line of shell that an obedient container runs; returns what the command that passed it on gave.
+  Result<ExecResult> order(const std::string& container, const std::string& line);
   // One call that is not part of Engine; its answer's status.
   int call(const std::string& method, const std::string& target, std::string body = {});
   const std::string& run_label() const { return run_; }

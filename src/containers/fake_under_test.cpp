@@ -31,11 +31,12 @@ class FakeUnderTest final : public EngineUnderTest {
     engine_.append_output(container, stream, text);
   }
   void end(const std::string& container, int exit_code) override { engine_.exit(container, exit_code); }
-  std::string unique(const std::string& name) override { return name; }
+  std::string unique(const std::string& name) override { return name + "-" + std::to_string(names_++); }
 
  private:
   ManualClock clock_;
   FakeEngine engine_{clock_};
+  int names_ = 0;
 };
 
 }  // namespace

@@ -259,7 +259,8 @@ TEST_F(LogStoreTest, ListsGroupsByPrefixPatternAndPage) {
   }
   const auto names = [&](const GroupQuery& query) {
     std::string out;
-    for (const Group& group : store_.groups(app.region, query)->groups) out += group.name + " ";
+    const GroupPage page = *store_.groups(app.region, query);
+    for (const Group& group : page.groups) out += group.name + " ";
     return out;
   };
   GroupQuery query;

@@ -132,9 +132,23 @@ def change(path, round_number):
     return "sha256:" + hasher.hexdigest()
 
 
+def cpu_seconds(process):
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(action, process):
+    """Wall seconds of one transfer, and the processor seconds that the server spent on it: those depend less on the machine's load."""
+    before = cpu_seconds(process)
+    wall = action()
+    return wall, cpu_seconds(process) - before
+
+
 def report(what, ours, theirs):
-    mine, peer = statistics.median(ours), statistics.median(theirs)
-    print(f"{what}: kaapi {mine:.3f} s, docker-registry {peer:.3f} s, ratio {mine / peer:.2f}")
+    for column, kind in enumerate(("wall", "processor")):
+        mine, peer = (statistics.median(row[column] for row in rows) for rows in (ours, theirs))
+        print(f"{what}, {kind}: kaapi {mine:.3f} s, docker-registry {peer:.3f} s, ratio {mine / peer:.2f}")
 
 
 def main():
@@ -158,11 +172,11 @@ def main():
                 out.write(os.urandom(PIECE_BYTES))
         times = {name: ([], []) for name in ("push", "pull")}
         for round_number in range(arguments.rounds):
-            sides = [(0, kaapi_port), (1, peer_port)]
-            for side, port in sides if round_number % 2 == 0 else reversed(sides):
+            sides = [(0, kaapi, kaapi_port), (1, peer, peer_port)]
+            for side, process, port in sides if round_number % 2 == 0 else reversed(sides):
                 digest = change(blob, 2 * round_number + side)
-                times["push"][side].append(push(port, blob, digest))
-                times["pull"][side].append(pull(port, digest, arguments.mib * PIECE_BYTES))
+                times["push"][side].append(measure(lambda: push(port, blob, digest), process))
+                times["pull"][side].append(measure(lambda: pull(port, digest, arguments.mib * PIECE_BYTES), process))
         for name, (ours, theirs) in times.items():
             report(f"{name} of {arguments.mib} MiB, median of {arguments.rounds}", ours, theirs)
         with open(f"/proc/{kaapi.pid}/status", encoding="ascii") as status:

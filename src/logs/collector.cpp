@@ -79,6 +79,7 @@ Collector::~Collector() {
   following_.join();
   {
     const std::lock_guard lock(mutex_);
+    subscriptions = std::exchange(discarded_, {});
     for (auto& [container, source] : sources_) subscriptions.push_back(std::move(source->subscription));
   }
   subscriptions.clear();  // outside the lock: waits for callbacks, and they take it
@@ -114,14 +115,16 @@ void Collector::attach(AttachRequest request) {
 }
 
 void Collector::detach(const std::string& container_id) {
-  std::unique_ptr<containers::Subscription> subscription;
   {
     const std::lock_guard lock(mutex_);
     const auto found = sources_.find(container_id);
     if (found == sources_.end()) return;
     found->second->closed = true;
-    subscription = std::move(found->second->subscription);
+    // Destroying it waits for a callback, which may be that of another container waiting for the disk: not on the
+    // caller's time.
+    if (found->second->subscription) discarded_.push_back(std::move(found->second->subscription));
     sources_.erase(found);
+    following_changed_.notify_all();
   }
   room_.notify_all();
 }
@@ -162,7 +165,12 @@ void Collector::take_end(const SourcePtr& source, Result<void> outcome) {
 void Collector::run_following() {
   std::unique_lock lock(mutex_);
   while (!stopping_following_) {
-    if (!ended_.empty()) {
+    if (!discarded_.empty()) {
+      auto discarded = std::exchange(discarded_, {});
+      lock.unlock();
+      discarded.clear();
+      lock.lock();
+    } else if (!ended_.empty()) {
       const SourcePtr source = std::move(ended_.front());
       ended_.pop_front();
       lock.unlock();

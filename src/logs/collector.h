@@ -46,8 +46,9 @@ struct AttachRequest {
 
 // Thread-safe. Two threads of its own: one follows containers (and again, with back-off, when the engine was lost), one
 // commits. Lines reach it on the engine's threads, which only queue them. When the disk is slower than the containers
-// the queue fills up, and the engine's thread waits in the callback of the container that exceeds its share; the engine
-// must not serve others on that thread.
+// the queue fills up, and the engine's thread waits in the callback of a container that exceeds its share. DockerEngine
+// has one such thread, so then all output waits (nothing is lost, the engine keeps it); the share is small enough to be
+// on disk within a few tens of milliseconds.
 class Collector {
  public:
   // All three outlive the collector.
@@ -68,8 +69,8 @@ class Collector {
 
   // Starts following, from the stored cursor on. Harmless when it is attached already.
   void attach(AttachRequest request);
-  // Stops following at once; lines that are already queued are still stored. No on_drained() for it any more, except
-  // one in progress.
+  // Stops following at once, without waiting for the engine; lines that are already queued are still stored. No
+  // on_drained() for it any more, except one in progress.
   void detach(const std::string& container_id);
   // The container was removed: nobody will attach to it again, and its cursors may go. `source_key` as in attach().
   // Otherwise they go 30 days after it ended.
@@ -113,6 +114,7 @@ class Collector {
   // To be followed at a time, or ended and committed.
   std::multimap<SteadyTime, SourcePtr> to_follow_;
   std::deque<SourcePtr> ended_;
+  std::vector<std::unique_ptr<containers::Subscription>> discarded_;  // to be destroyed by the following thread
   std::condition_variable following_changed_;
   // Waiting for the disk.
   std::deque<Item> queue_;

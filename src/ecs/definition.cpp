@@ -103,7 +103,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 
 // The last value of a name wins, at the place of the first.
 void set_variable(Environment& environment, const std::string& name, const std::string& value) {
-  const auto found = std::find_if(environment.begin(), environment.end(), [&](const auto& x) { return x.first == name; });
+  const auto found =
+      std::find_if(environment.begin(), environment.end(), [&](const auto& x) { return x.first == name; });
   if (found == environment.end()) {
     environment.emplace_back(name, value);
   } else {
@@ -120,7 +121,8 @@ void set_variables(Environment& environment, const std::optional<std::vector<wir
 
 void add_variables_of_task(Environment& environment, const Task& task, const TaskRequest& request) {
   const auto add = [&](std::string_view name, const std::string& value) {
-    const bool set = std::any_of(environment.begin(), environment.end(), [&](const auto& x) { return x.first == name; });
+    const bool set =
+        std::any_of(environment.begin(), environment.end(), [&](const auto& x) { return x.first == name; });
     if (!set) environment.emplace_back(name, value);
   };
   add("ECS_TASK_ID", task.id);
@@ -149,8 +151,7 @@ ContainerPlan plan_of(const wire::ContainerDefinition& from, const Task& task, s
   plan.health_check = health_check_of(from);
   plan.stop_timeout = Duration(from.stopTimeout.value_or(30) * 1000LL);
   plan.log = log_target_of(from, task);
-  for (const wire::ContainerDependency& each :
-       from.dependsOn.value_or(std::vector<wire::ContainerDependency>())) {
+  for (const wire::ContainerDependency& each : from.dependsOn.value_or(std::vector<wire::ContainerDependency>())) {
     plan.depends_on.push_back({each.containerName, condition_of(each.condition)});
   }
   plan.read_only_root = from.readonlyRootFilesystem.value_or(false);
@@ -174,12 +175,13 @@ Result<void> apply_override(Task& task, const wire::ContainerOverride& from) {
     return invalid("overrides.containerOverrides.resourceRequirements is not supported by this version of kaapi");
   }
   ContainerPlan& plan = found->plan;
-  const std::int32_t least = std::min({from.cpu.value_or(0), from.memory.value_or(1) - 1,
-                                       from.memoryReservation.value_or(1) - 1});
+  const std::int32_t least =
+      std::min({from.cpu.value_or(0), from.memory.value_or(1) - 1, from.memoryReservation.value_or(1) - 1});
   if (least < 0) {
-    return invalid(fmt::format("Override for container {}: cpu must not be negative, memory and memoryReservation must "
-                               "be at least 1.",
-                               plan.name));
+    return invalid(
+        fmt::format("Override for container {}: cpu must not be negative, memory and memoryReservation must "
+                    "be at least 1.",
+                    plan.name));
   }
   if (from.command) plan.command = *from.command;
   set_variables(plan.environment, from.environment);
@@ -187,8 +189,8 @@ Result<void> apply_override(Task& task, const wire::ContainerOverride& from) {
   if (from.memory) plan.memory_mib = *from.memory;
   if (from.memoryReservation) plan.memory_reservation_mib = *from.memoryReservation;
   if (plan.memory_mib != 0 && plan.memory_reservation_mib > plan.memory_mib) {
-    return invalid(fmt::format("Override for container {}: memoryReservation must not be greater than memory.",
-                               plan.name));
+    return invalid(
+        fmt::format("Override for container {}: memoryReservation must not be greater than memory.", plan.name));
   }
   return ok();
 }
@@ -298,9 +300,9 @@ std::optional<std::int64_t> parse_memory(std::string_view text) {
 Result<Task> make_task(const DefinitionRow& row, const TaskRequest& request) {
   const Result<wire::TaskDefinition> definition = aws::from_json<wire::TaskDefinition>(row.doc);
   if (!definition || !definition->containerDefinitions) {
-    return make_error(errc::damaged, fmt::format("the stored task definition {}:{} cannot be read: {}", row.family,
-                                                 row.revision,
-                                                 definition ? "it has no containers" : definition.error().message));
+    return make_error(errc::damaged,
+                      fmt::format("the stored task definition {}:{} cannot be read: {}", row.family, row.revision,
+                                  definition ? "it has no containers" : definition.error().message));
   }
   const Result<wire::TaskOverride> overrides = overrides_of(request.overrides);
   if (!overrides) return overrides.error();

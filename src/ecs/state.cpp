@@ -168,8 +168,8 @@ std::vector<DefinitionName> list_definitions(store::Session& session, std::strin
   constexpr std::string_view downwards =
       "SELECT family, revision FROM task_definition WHERE region = ?1 AND (?2 IS NULL OR family = ?2) AND status = ?3 "
       "AND (?4 = '' OR (family, revision) < (?4, ?5)) ORDER BY family DESC, revision DESC LIMIT ?6";
-  store::Statement rows = session.query(descending ? downwards : upwards, region, family, status, after.family,
-                                        after.revision, limit);
+  store::Statement rows =
+      session.query(descending ? downwards : upwards, region, family, status, after.family, after.revision, limit);
   std::vector<DefinitionName> names;
   while (rows.step()) names.push_back({std::string(rows.text(0)), static_cast<int>(rows.number(1))});
   return names;

@@ -62,7 +62,8 @@ struct DefinitionName {
 std::vector<DefinitionName> list_definitions(store::Session& session, std::string_view region,
                                              const std::optional<std::string>& family, std::string_view status,
                                              bool descending, const DefinitionName& after, int limit);
-// Families that start with `prefix`, after `after`. `status`: ACTIVE (has an ACTIVE revision), INACTIVE (has none), ALL.
+// Families that start with `prefix`, after `after`. `status`: ACTIVE (has an ACTIVE revision), INACTIVE (has none),
+// ALL.
 std::vector<std::string> list_families(store::Session& session, std::string_view region, std::string_view prefix,
                                        std::string_view status, std::string_view after, int limit);
 
@@ -151,7 +152,7 @@ inline constexpr Duration client_token_retention{24 * 3'600'000LL};
 inline constexpr int max_client_tokens = 100'000;
 
 struct ClientToken {
-  std::string scope;        // operation, region, cluster
+  std::string scope;  // operation, region, cluster
   std::string token;
   std::string fingerprint;  // of the whole request
   std::string outcome;      // what was made: ids, separated by spaces

@@ -1,0 +1,52 @@
+#pragma once
+// One struct for each subcommand: what was asked, checked for form. Values, so that tests can compare them.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace kaapi::cli {
+
+inline constexpr std::uint16_t default_port = 4566;
+
+struct ListenAddress {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = default_port;
+  bool operator==(const ListenAddress&) const = default;
+};
+
+// "127.0.0.1:4566", "localhost:0", "[::1]:4566". Error: `Invalid`.
+Result<ListenAddress> parse_listen_address(std::string_view text);
+
+struct UpCommand {
+  ListenAddress listen;
+  std::string data_dir;
+  std::optional<std::string> region;
+  std::optional<std::string> account_id;
+  std::string public_host;
+  bool auth = true;
+  bool aws_timing = false;
+  log::Level log_level = log::Level::info;
+  bool operator==(const UpCommand&) const = default;
+};
+
+struct EnvCommand {
+  std::string data_dir;
+  std::string endpoint;  // empty: of the platform that runs
+};
+
+struct StatusCommand {
+  std::string data_dir;
+  bool data_dir_given = false;
+  std::string endpoint;  // empty: from the environment, else of the platform that runs
+  std::string region;    // empty: from the environment, else the account's
+  std::string cluster;   // empty: all
+  bool watch = false;
+  bool json = false;
+};
+
+}  // namespace kaapi::cli

@@ -1,0 +1,16 @@
+#pragma once
+// `kaapi env`: what AWS clients need to know, as lines for a shell.
+
+#include <iosfwd>
+
+#include "cli/commands.h"
+#include "cli/program.h"
+
+namespace kaapi::cli {
+
+int run_env(const EnvCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
+
+// Where a client asks when nothing better is known.
+std::string default_endpoint();
+
+}  // namespace kaapi::cli

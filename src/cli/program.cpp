@@ -1,0 +1,186 @@
+#include "cli/program.h"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <ostream>
+#include <sstream>
+
+#include "base/text.h"
+#include "cli/env.h"
+#include "cli/status.h"
+
+namespace kaapi::cli {
+namespace {
+
+constexpr const char* about =
+    "Kaapi runs containers on this machine behind the AWS APIs of ECS, ECR, CloudWatch Logs and STS.\n";
+
+constexpr const char* first_steps = R"help(First steps:
+  kaapi up                          start the platform (Docker must run); stop it with Ctrl-C, tasks go on
+  eval "$(kaapi env)"               point the aws client of this shell at it
+  aws ecs create-cluster --cluster-name demo
+  kaapi status --watch              see clusters, services, deployments and tasks live
+
+`kaapi COMMAND --help` explains a command.)help";
+
+constexpr const char* up_help = R"help(Examples:
+  kaapi up
+  kaapi up --listen 127.0.0.1:5000 --data ~/staging --region eu-central-1
+  kaapi up --listen 10.0.0.5:4566 --public-host registry.example.com
+
+Runs in the foreground and logs to stderr. The first start makes an account with a root access key in
+DATA/account.json (readable by you alone); `kaapi env` prints it. SIGTERM or Ctrl-C ends it in order, and a
+second one at once; either way tasks keep running, and the next start adopts them.)help";
+
+constexpr const char* env_help = R"help(Examples:
+  eval "$(kaapi env)" eval "$(kaapi env --data ~/staging)"; aws sts get-caller-identity
+
+Clients older than 2.13, such as Debian's, do not read AWS_ENDPOINT_URL:
+  alias aws='aws --endpoint-url "$AWS_ENDPOINT_URL"')help";
+
+constexpr const char* status_help = R"help(Examples:
+  kaapi status
+  kaapi status --watch --cluster staging
+  kaapi status --json | jq '.clusters[].services[].serviceName'
+
+Asks by the AWS APIs. With AWS_ACCESS_KEY_ID in the environment (and no --data) it asks whatever the aws client
+would: AWS_ENDPOINT_URL, or AWS itself when that is not set. Otherwise it asks the platform of the data directory.)help";
+
+// A check of an option's text that tells what is wrong.
+template <class Parse>
+CLI::Validator checked_by(Parse parse, const std::string& shown_type) {
+  return CLI::Validator(
+      [parse](std::string& text) {
+        const auto parsed = parse(text);
+        return parsed ? std::string() : parsed.error().message;
+      },
+      shown_type);
+}
+
+struct Arguments {
+  UpCommand up;
+  EnvCommand env;
+  StatusCommand status;
+  std::string listen;
+  std::string auth = "on";
+  std::string log_level = "info";
+};
+
+CLI::Option* add_data(CLI::App& command, std::string& data_dir, const std::string& otherwise) {
+  data_dir = otherwise;
+  return command.add_option("--data", data_dir, "The data directory (default: $KAAPI_DATA, or as shown)")
+      ->type_name("DIR")
+      ->capture_default_str();
+}
+
+CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
+  CLI::App* command = program.add_subcommand("up", "Start the platform and stay in the foreground");
+  arguments.listen = "127.0.0.1:4566";
+  command->add_option("--listen", arguments.listen, "Where to listen; port 0 picks a free one")
+      ->check(checked_by(parse_listen_address, "ADDRESS:PORT"))
+      ->type_name("")
+      ->capture_default_str();
+  add_data(*command, arguments.up.data_dir, data_dir);
+  command->add_option("--region", arguments.up.region, "Default region (first start: us-east-1)")->type_name("REGION");
+  command->add_option("--account-id", arguments.up.account_id, "12 digits, for the first start (default: random)")
+      ->type_name("ID");
+  command->add_option("--auth", arguments.auth, "on: only signed requests; off: everybody, on loopback only")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  command
+      ->add_option("--public-host", arguments.up.public_host,
+                   "Name in repository URIs (default: localhost when listening there)")
+      ->type_name("HOST[:PORT]");
+  command->add_option("--log-level", arguments.log_level, "debug, info, warn, error or off")
+      ->check(checked_by(log::parse_level, "LEVEL"))
+      ->type_name("")
+      ->capture_default_str();
+  command->add_flag("--aws-timing", arguments.up.aws_timing,
+                    "Wait as long as AWS does: 40 s until a task without a health check counts as healthy");
+  command->footer(up_help);
+  return command;
+}
+
+CLI::App* add_env(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
+  CLI::App* command = program.add_subcommand("env", "Print the export lines for AWS clients");
+  add_data(*command, arguments.env.data_dir, data_dir);
+  command->add_option("--endpoint", arguments.env.endpoint, "Print this endpoint instead of the running one")
+      ->type_name("URL");
+  command->footer(env_help);
+  return command;
+}
+
+CLI::App* add_status(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
+  CLI::App* command = program.add_subcommand("status", "Show clusters, services, deployments, tasks and events");
+  add_data(*command, arguments.status.data_dir, data_dir);
+  command->add_option("--endpoint", arguments.status.endpoint, "Ask here")->type_name("URL");
+  command->add_option("--region", arguments.status.region, "Ask for this region")->type_name("REGION");
+  command->add_option("--cluster", arguments.status.cluster, "Only this cluster")->type_name("NAME");
+  CLI::Option* json = command->add_flag("--json", arguments.status.json, "Print one JSON document");
+  command->add_flag("--watch", arguments.status.watch, "Keep it live until Ctrl-C")->excludes(json);
+  command->footer(status_help);
+  return command;
+}
+
+int tell_usage_error(const CLI::ParseError& error, std::ostream& err) {
+  std::string message = error.what();
+  for (char& c : message) {
+    if (c == '\n') c = ' ';
+  }
+  err << "kaapi: " << trim(message) << "; see kaapi --help\n";
+  return exit_usage;
+}
+
+}  // namespace
+
+std::string default_data_dir(const Surroundings& surroundings) {
+  if (const auto data = surroundings.variable("KAAPI_DATA")) return *data;
+  if (surroundings.is_root) return "/var/lib/kaapi";
+  if (const auto data_home = surroundings.variable("XDG_DATA_HOME")) return *data_home + "/kaapi";
+  if (const auto home = surroundings.variable("HOME")) return *home + "/.local/share/kaapi";
+  return "kaapi-data";
+}
+
+int run_program(int argc, const char* const* argv, const Surroundings& surroundings, std::ostream& out,
+                std::ostream& err) {
+  CLI::App program(about, "kaapi");
+  program.footer(first_steps);
+  program.require_subcommand(1);
+  program.set_version_flag("--version", "kaapi " + surroundings.version);
+  Arguments arguments;
+  const std::string data_dir = default_data_dir(surroundings);
+  const CLI::App* up = add_up(program, arguments, data_dir);
+  const CLI::App* env = add_env(program, arguments, data_dir);
+  const CLI::App* status = add_status(program, arguments, data_dir);
+  program.add_subcommand("version", "Print the version");
+  if (argc <= 1) {
+    err << program.help();
+    return exit_usage;
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return program.exit(asked, out, err);
+  } catch (const CLI::ParseError& error) {
+    return tell_usage_error(error, err);
+  }
+
+  if (up->parsed()) {
+    arguments.up.listen = parse_listen_address(arguments.listen).value();
+    arguments.up.auth = arguments.auth == "on";
+    arguments.up.log_level = log::parse_level(arguments.log_level).value();
+    return surroundings.up(arguments.up);
+  }
+  if (env->parsed()) return run_env(arguments.env, surroundings, out, err);
+  if (status->parsed()) {
+    arguments.status.data_dir_given = status->count("--data") > 0;
+    return run_status(arguments.status, surroundings, out, err);
+  }
+  out << "kaapi " << surroundings.version << "\n";
+  return exit_success;
+}
+
+}  // namespace kaapi::cli

@@ -1,0 +1,43 @@
+#pragma once
+// The folder that one platform lives in: made when missing, held by one process at a time.
+
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/ids.h"
+
+namespace kaapi::daemon {
+
+// Holds DIRECTORY/lock (flock, so a crash lets go of it) until destroyed. Movable; one thread.
+class DataDirectory {
+ public:
+  // Makes the folder (mode 0700) when it is missing. Errors, each one line with what to do: `Conflict` when another
+  // process holds it, `Unavailable` when it cannot be made or written, `Damaged` when its instance file is not ours.
+  static Result<DataDirectory> open(const std::string& path, IdSource& ids);
+  ~DataDirectory();
+  DataDirectory(DataDirectory&& other) noexcept;
+  DataDirectory& operator=(DataDirectory&&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+  // 12 hex digits that tell this folder's containers from those of any other.
+  const std::string& instance() const { return instance_; }
+
+  // Where clients on this machine find the platform, for `kaapi env`; removed when destroyed.
+  Result<void> publish_endpoint(std::string_view url);
+
+ private:
+  DataDirectory(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
+  Result<void> read_instance(IdSource& ids);
+
+  std::string path_;
+  int lock_fd_;
+  std::string instance_;
+  bool endpoint_published_ = false;
+};
+
+// The endpoint of the platform that runs on this folder now; nullopt when none does.
+std::optional<std::string> running_endpoint(const std::string& path);
+
+}  // namespace kaapi::daemon

@@ -312,10 +312,15 @@ Result<void> Reader::finish(const ServiceInfo& service) const {
 void JsonFields::put_time(Time time) const {
   const std::int64_t millis = to_millis(time);
   const std::int64_t size = millis < 0 ? -millis : millis;
-  char buffer[32];
-  const auto written =
-      fmt::format_to_n(buffer, sizeof buffer, "{}{}.{:03}", millis < 0 ? "-" : "", size / 1000, size % 1000);
-  out.raw({buffer, written.size});
+  const fmt::format_int seconds(size / 1000);
+  const auto fraction = static_cast<unsigned>(size % 1000);
+  char text[32];
+  char* end = text;
+  if (millis < 0) *end++ = '-';
+  end = std::copy(seconds.data(), seconds.data() + seconds.size(), end);
+  *end++ = '.';
+  for (const unsigned unit : {100U, 10U, 1U}) *end++ = static_cast<char>('0' + fraction / unit % 10);
+  out.raw({text, static_cast<std::size_t>(end - text)});
 }
 
 void JsonFields::put_blob(std::string_view bytes) const {

@@ -88,14 +88,14 @@ class RegistryTest : public testing::Test {
     api_.reset();
     registry_.reset();
     database_.reset();
-    database_ = std::move(store::Database::open(directory_ + "/registry.db", migrations()).value());
+    database_ = store::Database::open(directory_ + "/registry.db", migrations()).value();
     Config config;
     config.data_dir = directory_ + "/registry";
     config.account_id = account;
     config.default_region = region;
     config.host = "localhost:4566";
     config.auth = auth_;
-    registry_ = std::move(Registry::open(config, *database_, clock_, ids_).value());
+    registry_ = Registry::open(config, *database_, clock_, ids_).value();
     api_ = std::make_unique<HttpApi>(*registry_, tokens_);
   }
 

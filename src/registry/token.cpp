@@ -1,5 +1,6 @@
 #include "registry/token.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>

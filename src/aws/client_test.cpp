@@ -1,6 +1,7 @@
 // The client against the server's own front door, over a real socket.
 #include "aws/client.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

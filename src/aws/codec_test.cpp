@@ -1,6 +1,7 @@
 // Golden wire tests: what a client sends in, the structure or AWS's words out, and back.
 #include "aws/codec.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -84,6 +84,9 @@ DockerUnderTest::~DockerUnderTest() {
       (void)engine_->remove(container.id);
     }
   }
+  for (const std::string& name : given_) {
+    (void)engine_->remove_network(name);  // most name no network
+  }
   call("DELETE", "/images/" + image_ + "?force=1");
 }
 
@@ -111,7 +114,8 @@ ContainerSpec DockerUnderTest::obedient() const {
 }
 
 std::string DockerUnderTest::unique(const std::string& name) {
-  return fmt::format("kaapi-{}-{}-{}", run_, name, names_++);
+  given_.push_back(fmt::format("kaapi-{}-{}-{}", run_, name, given_.size()));
+  return given_.back();
 }
 
 void DockerUnderTest::wait_ready(const std::string& container) {

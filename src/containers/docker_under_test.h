@@ -1,8 +1,6 @@
 #pragma once
 // The real engine for tests: makes its own image from /bin/busybox and removes everything it made.
 
-#include <atomic>
-
 #include "containers/conformance.h"
 #include "containers/docker_engine.h"
 #include "http/client.h"
@@ -39,7 +37,7 @@ class DockerUnderTest final : public EngineUnderTest {
   std::unique_ptr<http::Client> client_;
   std::string run_;
   std::string image_;
-  std::atomic<int> names_{0};
+  std::vector<std::string> given_;
 };
 
 }  // namespace kaapi::containers

@@ -36,7 +36,8 @@ DATA/account.json (readable by you alone); `kaapi env` prints it. SIGTERM or Ctr
 second one at once; either way tasks keep running, and the next start adopts them.)help";
 
 constexpr const char* env_help = R"help(Examples:
-  eval "$(kaapi env)" eval "$(kaapi env --data ~/staging)"; aws sts get-caller-identity
+  eval "$(kaapi env)"
+  eval "$(kaapi env --data ~/staging)"; aws sts get-caller-identity
 
 Clients older than 2.13, such as Debian's, do not read AWS_ENDPOINT_URL:
   alias aws='aws --endpoint-url "$AWS_ENDPOINT_URL"')help";
@@ -51,13 +52,13 @@ would: AWS_ENDPOINT_URL, or AWS itself when that is not set. Otherwise it asks t
 
 // A check of an option's text that tells what is wrong.
 template <class Parse>
-CLI::Validator checked_by(Parse parse, const std::string& shown_type) {
+CLI::Validator checked_by(Parse parse) {
   return CLI::Validator(
       [parse](std::string& text) {
         const auto parsed = parse(text);
         return parsed ? std::string() : parsed.error().message;
       },
-      shown_type);
+      "");
 }
 
 struct Arguments {
@@ -80,23 +81,24 @@ CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& dat
   CLI::App* command = program.add_subcommand("up", "Start the platform and stay in the foreground");
   arguments.listen = "127.0.0.1:4566";
   command->add_option("--listen", arguments.listen, "Where to listen; port 0 picks a free one")
-      ->check(checked_by(parse_listen_address, "ADDRESS:PORT"))
-      ->type_name("")
+      ->check(checked_by(parse_listen_address))
+      ->type_name("ADDRESS:PORT")
       ->capture_default_str();
   add_data(*command, arguments.up.data_dir, data_dir);
   command->add_option("--region", arguments.up.region, "Default region (first start: us-east-1)")->type_name("REGION");
   command->add_option("--account-id", arguments.up.account_id, "12 digits, for the first start (default: random)")
       ->type_name("ID");
   command->add_option("--auth", arguments.auth, "on: only signed requests; off: everybody, on loopback only")
-      ->check(CLI::IsMember({"on", "off"}))
+      ->check(CLI::IsMember({"on", "off"}).description(""))
+      ->type_name("on|off")
       ->capture_default_str();
   command
       ->add_option("--public-host", arguments.up.public_host,
                    "Name in repository URIs (default: localhost when listening there)")
       ->type_name("HOST[:PORT]");
   command->add_option("--log-level", arguments.log_level, "debug, info, warn, error or off")
-      ->check(checked_by(log::parse_level, "LEVEL"))
-      ->type_name("")
+      ->check(checked_by(log::parse_level))
+      ->type_name("LEVEL")
       ->capture_default_str();
   command->add_flag("--aws-timing", arguments.up.aws_timing,
                     "Wait as long as AWS does: 40 s until a task without a health check counts as healthy");

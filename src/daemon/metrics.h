@@ -15,7 +15,6 @@ namespace kaapi::daemon {
 struct Observed {
   std::string_view version;
   Time started_at{};
-  Time now{};
   http::ServerCounters http;
   LaneLoad slow;
   LaneLoad quick;

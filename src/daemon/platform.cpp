@@ -199,7 +199,6 @@ http::Response Platform::Rooms::metrics() const {
   Observed observed;
   observed.version = config.version;
   observed.started_at = started_at;
-  observed.now = clock.now();
   observed.http = server.counters();
   observed.slow = executor.load(ecs::Lane::slow);
   observed.quick = executor.load(ecs::Lane::quick);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -62,13 +63,7 @@ PlatformConfig platform_config(const cli::UpCommand& command, const std::string&
 
 Result<containers::EngineInfo> check_engine(containers::DockerConfig config) {
   config.call_timeout = engine_check_timeout;
-  containers::DockerEngine engine(config);
-  Result<containers::EngineInfo> info = engine.info();
-  if (info) return info;
-  return make_error(info.error().code,
-                    fmt::format("Docker does not answer at {}: {}. Start it (systemctl start docker), make sure that "
-                                "you may use its socket, or name another in DOCKER_HOST",
-                                config.socket_path, info.error().message));
+  return containers::DockerEngine(std::move(config)).info();
 }
 
 void tell_started(const Platform& platform, const containers::EngineInfo& engine, const cli::UpCommand& command,
@@ -86,6 +81,7 @@ void tell_started(const Platform& platform, const containers::EngineInfo& engine
 int run_up(const cli::UpCommand& command, const std::string& version) {
   mallopt(M_ARENA_MAX, max_malloc_arenas);
   std::signal(SIGPIPE, SIG_IGN);
+  ::umask(077);  // what is stored here is nobody else's business
   log::set_level(command.log_level);
   const EndSignals signals;  // before any thread
 

@@ -146,14 +146,18 @@ std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
   if (!network) return one(not_started(container, "", "CannotStartContainerError", network.error()));
   const Result<std::string> id = engine_.create(spec_of(task, container));
   if (!id) return one(not_started(container, "", "CannotCreateContainerError", id.error()));
-  const Result<void> started = engine_.start(*id);
-  if (!started) return one(not_started(container, *id, "CannotStartContainerError", started.error()));
-  const Result<containers::Container> found = engine_.inspect(*id);
+  // A container that has run before is never run again, also when it was an earlier try that nobody heard the answer of.
+  Result<containers::Container> found = engine_.inspect(*id);
+  if (found && !found->started_at) {
+    const Result<void> started = engine_.start(*id);
+    if (!started) return one(not_started(container, *id, "CannotStartContainerError", started.error()));
+    found = engine_.inspect(*id);
+  }
   if (!found) {
     Error error = found.error();
-    if (error.code == errc::not_found) return one(not_started(container, "", "CannotInspectContainerError", error));
-    error.code = errc::unavailable;  // it may well run: look again
-    return one(not_started(container, *id, "CannotInspectContainerError", error));
+    // Gone again: somebody removed it. Anything else says nothing about it: look again.
+    if (error.code != errc::not_found) error.code = errc::unavailable;
+    return one(not_started(container, "", "CannotInspectContainerError", error));
   }
   follow(task, container, *id);
   return facts_of(task, container, *found);

@@ -171,6 +171,15 @@ enum class RolloutState { in_progress, completed, failed };
 std::string_view wire_name(DeploymentStatus status);
 std::string_view wire_name(RolloutState state);
 
+// Which image a container of a deployment runs, however its tag moves.
+struct ImagePin {
+  std::string container;
+  std::string reference;  // NAME@sha256:… or an image id
+  std::string digest;
+
+  bool operator==(const ImagePin&) const = default;
+};
+
 struct Deployment {
   std::string id;  // "ecs-svc/" and 19 digits
   std::int64_t service_id = 0;
@@ -181,7 +190,7 @@ struct Deployment {
   int revision = 0;
   std::string network_configuration;  // wire JSON; may be empty
   std::string launch_type = "EC2";
-  std::map<std::string, std::string> images;  // container name -> pinned reference, set by the first task that starts
+  std::vector<ImagePin> images;  // one per container, set by the first task that starts; empty until then
   int desired_count = 0;                      // PRIMARY: the service's; ACTIVE: how many it may still keep
   int failed_tasks = 0;                       // consecutive
   std::optional<Time> last_failure_at;

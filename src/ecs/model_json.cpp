@@ -72,6 +72,10 @@ void members(V& v, Task& x) {
   v("retry_at", x.retry_at), v("containers", x.containers);
 }
 template <class V>
+void members(V& v, ImagePin& x) {
+  v("container", x.container), v("reference", x.reference), v("digest", x.digest);
+}
+template <class V>
 void members(V& v, Deployment& x) {
   v("id", x.id), v("service_id", x.service_id), v("status", x.status), v("rollout_state", x.rollout_state);
   v("rollout_reason", x.rollout_reason), v("family", x.family), v("revision", x.revision);

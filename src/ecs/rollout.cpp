@@ -227,18 +227,17 @@ class Planner {
     started_ += how_many;
   }
 
-  // Tasks of an older deployment that died meanwhile are replaced from their own revision while the new one cannot
-  // carry the load yet.
+  // Tasks of an older deployment that died meanwhile are replaced from their own revision while the new one cannot carry the load yet.
   void keep_old_available() {
+    const int allowed = std::max(0, service_.desired_count - healthy_of(primary()->id));
     for (Deployment& old : deployments_) {
       if (old.status != DeploymentStatus::active || old.rollout_state == RolloutState::failed) continue;
-      old.desired_count = std::min(old.desired_count, std::max(0, service_.desired_count - healthy_of(primary()->id)));
-      const int coming =
-          count([&](const TaskView& t) { return t.deployment_id == old.id && !healthy(t) && !unhealthy(t); });
+      old.desired_count = std::min(old.desired_count, allowed);
+      const int coming = started_ + count([&](const TaskView& task) { return backs_up(task); });
       const int deficit = lower_bound(service_) - healthy_total() - coming;
       const int missing = old.desired_count - good_of(old.id);
-      const int room = upper_bound(service_) - live_total();
-      const int wanted = std::min({deficit, missing, room});
+      const int places = std::min(upper_bound(service_) - live_total(), allowed - static_cast<int>(old_tasks().size()) - started_);
+      const int wanted = std::min({deficit, missing, places});
       if (wanted > 0 && snapshot_.wanted_static_ports.empty() && !held_back(old)) start(old.id, wanted);
     }
   }
@@ -305,12 +304,23 @@ class Planner {
     std::stable_sort(tasks.begin(), tasks.end(), [&](const TaskView* a, const TaskView* b) { return use(a) < use(b); });
   }
 
-  // Stops up to `how_many`, never a healthy one that is needed. Returns how many.
+  // Whether the lower bound rests on it: a healthy task, or one of an older deployment that was started to become one.
+  bool needed(const TaskView& task) {
+    if (healthy(task)) return spare() <= 0;
+    return backs_up(task) && spare() + count([&](const TaskView& t) { return backs_up(t); }) <= 0;
+  }
+  bool backs_up(const TaskView& task) {
+    const Deployment* of = deployment(task.deployment_id);
+    return of != nullptr && of->status == DeploymentStatus::active && of->rollout_state != RolloutState::failed && !healthy(task) &&
+           !unhealthy(task);
+  }
+
+  // Stops up to `how_many`, never one that is needed. Returns how many.
   int stop_some(const std::vector<const TaskView*>& tasks, int how_many) {
     std::vector<std::string> stopped;
     for (const TaskView* task : tasks) {
       if (static_cast<int>(stopped.size()) >= how_many) break;
-      if (healthy(*task) && spare() <= 0) continue;
+      if (needed(*task)) continue;
       stopped.push_back(task->id);
       stop(*task, fmt::format("Scaling activity initiated by (deployment {})", primary()->id));
     }

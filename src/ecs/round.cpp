@@ -48,6 +48,12 @@ TaskView view_of(const Task& task) {
   return view;
 }
 
+ImagesResolved pinned_images(const Deployment& deployment) {
+  ImagesResolved resolved;
+  for (const ImagePin& pin : deployment.images) resolved.images.push_back({pin.reference, pin.digest});
+  return resolved;
+}
+
 }  // namespace
 
 Round::Round(store::Session& session, const std::map<std::string, Busy>& busy, const TaskFactory& factory,
@@ -113,23 +119,19 @@ void Round::apply_fact(const TaskFact& fact) {
 }
 
 // The first task of a deployment that gets here decides for all that follow.
-void Round::pin(Task& task, ImagesResolved& resolved) {
+void Round::pin(const Task& task, ImagesResolved& resolved) {
   if (task.deployment_id.empty() || resolved.images.size() != task.containers.size()) return;
   std::optional<Deployment> deployment = find_deployment(session_, task.deployment_id);
   if (!deployment) return;
-  const bool first = deployment->images.empty();
-  for (std::size_t i = 0; i < task.containers.size(); ++i) {
-    const std::string& name = task.containers[i].plan.name;
-    ImagesResolved::Image& image = resolved.images[i];
-    if (first) {
-      deployment->images[name] = image.reference + ' ' + image.digest;
-    } else if (const auto pinned = deployment->images.find(name); pinned != deployment->images.end()) {
-      const std::size_t space = pinned->second.find(' ');
-      image.reference = pinned->second.substr(0, space);
-      image.digest = pinned->second.substr(space + 1);
-    }
+  if (!deployment->images.empty()) {
+    resolved = pinned_images(*deployment);
+    return;
   }
-  if (first) save_deployment(session_, *deployment);
+  for (std::size_t i = 0; i < task.containers.size(); ++i) {
+    const ImagesResolved::Image& image = resolved.images[i];
+    deployment->images.push_back({task.containers[i].plan.name, image.reference, image.digest});
+  }
+  save_deployment(session_, *deployment);
 }
 
 void Round::advance(Loaded& loaded) {
@@ -225,6 +227,8 @@ void Round::start_tasks(const Snapshot& snapshot, const RolloutPlan& plan, const
       break;
     }
     started.push_back(task->id);
+    // No name is looked up again for a deployment that is pinned: its tag may point elsewhere by now, or nowhere.
+    if (!deployment->images.empty()) apply(*task, pinned_images(*deployment), now_);
     add(std::move(*task));
   }
   if (started.empty()) return;

@@ -57,7 +57,7 @@ class Round {
   Loaded* load(const std::string& id);
   Loaded& add(Task task);
   void apply_fact(const TaskFact& fact);
-  void pin(Task& task, ImagesResolved& resolved);
+  void pin(const Task& task, ImagesResolved& resolved);
   void advance(Loaded& loaded);
   void look_at_service(std::int64_t id);
   std::optional<Snapshot> snapshot_of(std::int64_t id);

@@ -86,7 +86,7 @@ void Scheduler::output_drained(const std::string& source_key) {
 std::optional<Time> Scheduler::step() {
   const Time now = clock_.now();
   take_in(now);
-  if (!synced_) return resync_at_;
+  if (!synced_) return resyncing_ ? std::nullopt : resync_at_;
   take_due(now);
   if (nothing_to_do() || (hold_until_ && now < *hold_until_)) return next_due();
   hold_until_.reset();
@@ -145,7 +145,7 @@ std::optional<Time> Scheduler::next_due() const {
     if (at && (!due || *at < *due)) due = at;
   };
   if (!due_.empty()) due = due_.begin()->first;
-  sooner(resync_at_);
+  if (!resyncing_) sooner(resync_at_);
   // While a commit is held back nothing else can be done, however due it is.
   return hold_until_ ? hold_until_ : due;
 }

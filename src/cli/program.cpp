@@ -150,7 +150,7 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
                 std::ostream& err) {
   CLI::App program(about, "kaapi");
   program.footer(first_steps);
-  program.require_subcommand(1);
+  program.require_subcommand(0, 1);  // asked for below: so an unknown one is named
   program.set_version_flag("--version", "kaapi " + surroundings.version);
   Arguments arguments;
   const std::string data_dir = default_data_dir(surroundings);
@@ -158,10 +158,6 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
   const CLI::App* env = add_env(program, arguments, data_dir);
   const CLI::App* status = add_status(program, arguments, data_dir);
   program.add_subcommand("version", "Print the version");
-  if (argc <= 1) {
-    err << program.help();
-    return exit_usage;
-  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
@@ -170,6 +166,10 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
     return tell_usage_error(error, err);
   }
 
+  if (program.get_subcommands().empty()) {
+    err << program.help();
+    return exit_usage;
+  }
   if (up->parsed()) {
     arguments.up.listen = parse_listen_address(arguments.listen).value();
     arguments.up.auth = arguments.auth == "on";

@@ -113,7 +113,8 @@ TEST_F(ProgramTest, UsageErrorsAreOneLineThatNamesTheArgument) {
     EXPECT_EQ(run(arguments), exit_usage) << named;
     EXPECT_THAT(err_.str(), StartsWith("kaapi: "));
     EXPECT_THAT(err_.str(), HasSubstr(named));
-    EXPECT_EQ(std::count(err_.str().begin(), err_.str().end(), '\n'), 1) << err_.str();
+    const std::string told = err_.str();
+    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
     EXPECT_EQ(out_.str(), "");
   }
   EXPECT_FALSE(up_);

@@ -214,7 +214,7 @@ std::string age(Time since, Time now) {
 }
 
 std::string render_text(const Snapshot& snapshot, const RenderOptions& options) {
-  std::string out = painted(fmt::format("{}  {}\n", snapshot.where, snapshot.region), Tone::faint, options.colors);
+  std::string out = painted(fmt::format("{}  {}", snapshot.where, snapshot.region), Tone::faint, options.colors) + "\n";
   if (snapshot.clusters.empty()) return out + std::string(nothing_yet);
   for (const ClusterSnapshot& cluster : snapshot.clusters) out += "\n" + cluster_text(cluster, options);
   return out;

@@ -86,6 +86,7 @@ Result<Snapshot> look(aws::Client& client, const Target& target, const StatusCom
 }
 
 std::string explained(const Error& error, const Target& target) {
+  if (error.code == errc::not_found) return error.message;
   if (error.code != errc::unavailable && error.code != errc::timed_out) {
     return fmt::format("{}: {}", error.code, error.message);
   }

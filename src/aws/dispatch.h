@@ -80,6 +80,15 @@ class Dispatcher {
     });
   }
 
+  // The same for an operation that knows the encoded inside of its answer's body, such as one that keeps answers.
+  template <class Op>
+  void handle_encoded(std::function<Result<std::string>(const CallContext&, const typename Op::Request&)> operation) {
+    add(Op::info(), Op::name, [operation = std::move(operation)](const CallContext& context, const json::value& tree) {
+      const Result<typename Op::Request> request = request_of<Op>(tree);
+      return request ? operation(context, *request) : Result<std::string>(request.error());
+    });
+  }
+
   // Raw entry points, for the front door.
 
   // Finds service and operation by X-Amz-Target, or by Action and the service that the caller signed for
@@ -106,16 +115,23 @@ class Dispatcher {
     mutable std::atomic<std::uint64_t> failed{0};
   };
 
+  template <class Op>
+  static Result<typename Op::Request> request_of(const json::value& tree) {
+    typename Op::Request request;
+    Reader reader(Op::protocol == Protocol::json ? Wire::json : Wire::query, Strictness::wire);
+    read(reader, tree, request);
+    if (const Result<void> checked = reader.finish(Op::info()); !checked) return checked.error();
+    return request;
+  }
+
   // From the decoded tree to the inside of the answer's body.
   template <class Op>
   static Result<std::string> run(
       const std::function<Result<typename Op::Response>(const CallContext&, const typename Op::Request&)>& operation,
       const CallContext& context, const json::value& tree) {
-    typename Op::Request request;
-    Reader reader(Op::protocol == Protocol::json ? Wire::json : Wire::query, Strictness::wire);
-    read(reader, tree, request);
-    if (const Result<void> checked = reader.finish(Op::info()); !checked) return checked.error();
-    const Result<typename Op::Response> response = operation(context, request);
+    const Result<typename Op::Request> request = request_of<Op>(tree);
+    if (!request) return request.error();
+    const Result<typename Op::Response> response = operation(context, *request);
     if (!response) return response.error();
     std::string body;
     if constexpr (Op::protocol == Protocol::json) {

@@ -22,7 +22,10 @@ void Operations::add_to(aws::Dispatcher& dispatcher) {
   add(wire::ListTaskDefinitionFamilies(), &Operations::list_task_definition_families);
   add(wire::DeregisterTaskDefinition(), &Operations::deregister_task_definition);
   add(wire::CreateService(), &Operations::create_service);
-  add(wire::DescribeServices(), &Operations::describe_services);
+  dispatcher.handle_encoded<wire::DescribeServices>(
+      [this](const Context& context, const wire::DescribeServicesRequest& request) {
+        return describe_services_encoded(context, request);
+      });
   add(wire::ListServices(), &Operations::list_services);
   add(wire::UpdateService(), &Operations::update_service);
   add(wire::DeleteService(), &Operations::delete_service);

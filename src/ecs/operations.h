@@ -9,6 +9,7 @@
 #include "aws/gen/ecs.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "ecs/answer_cache.h"
 #include "ecs/model.h"
 #include "ecs/state.h"
 #include "ecs/waker.h"
@@ -58,6 +59,8 @@ class Operations {
 
   Result<wire::CreateServiceResponse> create_service(const Context&, const wire::CreateServiceRequest&);
   Result<wire::DescribeServicesResponse> describe_services(const Context&, const wire::DescribeServicesRequest&);
+  // The encoded answer, kept while nothing changes: this is what every waiting client polls.
+  Result<std::string> describe_services_encoded(const Context&, const wire::DescribeServicesRequest&);
   Result<wire::ListServicesResponse> list_services(const Context&, const wire::ListServicesRequest&);
   Result<wire::UpdateServiceResponse> update_service(const Context&, const wire::UpdateServiceRequest&);
   Result<wire::DeleteServiceResponse> delete_service(const Context&, const wire::DeleteServiceRequest&);
@@ -84,6 +87,7 @@ class Operations {
   const Clock& clock_;
   IdSource& ids_;
   const OperationsConfig config_;
+  AnswerCache service_answers_;
 };
 
 }  // namespace kaapi::ecs

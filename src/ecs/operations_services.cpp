@@ -145,6 +145,20 @@ Result<wire::DescribeServicesResponse> Operations::describe_services(const Conte
   });
 }
 
+Result<std::string> Operations::describe_services_encoded(const Context& context,
+                                                          const wire::DescribeServicesRequest& request) {
+  std::string question = fmt::format("{} {} ", context.region, context.account_id);
+  JsonWriter out(question);
+  encode(out, request);
+  const std::uint64_t version = database_.version();
+  if (const auto kept = service_answers_.find(question, version)) return *kept;
+  const Result<wire::DescribeServicesResponse> response = describe_services(context, request);
+  if (!response) return response.error();
+  auto answer = std::make_shared<const std::string>(aws::to_json(*response));
+  service_answers_.keep(question, version, answer);
+  return *answer;
+}
+
 Result<wire::ListServicesResponse> Operations::list_services(const Context& context,
                                                              const wire::ListServicesRequest& request) {
   const bool none_match = request.schedulingStrategy.value_or("REPLICA") != "REPLICA" ||

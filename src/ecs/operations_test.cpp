@@ -235,6 +235,58 @@ TEST_F(Services, DescribeCountsTasksByDeploymentAndListsMisses) {
             "InvalidParameterException: Invalid identifier: Identifier is for other. Your cluster is c");
 }
 
+TEST_F(Services, KeptAnswersNeverOutliveAChange) {
+  create_service(R"({"cluster":"c","serviceName":"web","taskDefinition":"app:1","desiredCount":1})");
+  const auto wanted = request<wire::DescribeServicesRequest>(R"({"cluster":"c","services":["web"]})");
+  const auto fresh = [&] { return aws::to_json(*operations.describe_services(context, wanted)); };
+  const std::string before = *operations.describe_services_encoded(context, wanted);
+  EXPECT_EQ(before, fresh());
+  EXPECT_EQ(*operations.describe_services_encoded(context, wanted), before);
+  const std::function<void()> changes[] = {
+      [&] { start_service_tasks("c", "web", 1); },
+      [&] { EXPECT_EQ(update(R"({"cluster":"c","service":"web","desiredCount":2})"), "ok"); },
+      [&] {
+        ASSERT_TRUE(database->write([&](store::Session& session) -> Result<void> {
+          add_event(session, 1, {"id", clock.now(), "said"});
+          return ok();
+        }));
+      }};
+  std::string last = before;
+  for (const std::function<void()>& change : changes) {
+    change();
+    const std::string now = *operations.describe_services_encoded(context, wanted);
+    EXPECT_NE(now, last);
+    EXPECT_EQ(now, fresh());
+    last = now;
+  }
+  aws::CallContext elsewhere = context;
+  elsewhere.region = "us-east-1";
+  EXPECT_EQ(outcome(operations.describe_services_encoded(elsewhere, wanted)),
+            "ClusterNotFoundException: Cluster not found.");
+  const auto with_tags =
+      request<wire::DescribeServicesRequest>(R"({"cluster":"c","services":["web"],"include":["TAGS"]})");
+  EXPECT_EQ(*operations.describe_services_encoded(context, with_tags),
+            aws::to_json(*operations.describe_services(context, with_tags)));
+}
+
+TEST(AnswerCache, ForgetsAtAnotherVersionAndWhenFull) {
+  AnswerCache cache;
+  const auto text = std::make_shared<const std::string>("answer");
+  cache.keep("q", 5, text);
+  EXPECT_EQ(cache.find("q", 5), text);
+  EXPECT_EQ(cache.find("q", 6), nullptr);
+  cache.keep("p", 4, text);
+  EXPECT_EQ(cache.find("p", 4), nullptr) << "an answer that was read before a change";
+  cache.keep("p", 6, text);
+  EXPECT_EQ(cache.find("q", 6), nullptr);
+  EXPECT_EQ(cache.find("p", 6), text);
+  const auto large = std::make_shared<const std::string>(max_answer_cache_bytes / 2 + 1, 'x');
+  cache.keep("l1", 6, large);
+  cache.keep("l2", 6, large);
+  EXPECT_EQ(cache.find("l1", 6), nullptr);
+  EXPECT_EQ(cache.find("l2", 6), large);
+}
+
 TEST_F(Services, EventsAreShownNewestFirst) {
   create_service(R"({"cluster":"c","serviceName":"web","taskDefinition":"app","desiredCount":1})");
   ASSERT_TRUE(database->write([&](store::Session& session) -> Result<void> {

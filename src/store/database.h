@@ -135,6 +135,10 @@ class Database {
     return run_typed(std::forward<F>(f), [this](Work work) { return run_read(std::move(work)); });
   }
 
+  // Grows with every commit that changed a row. What was read after taking this number is still true as long as the number is the
+  // same: whoever keeps an answer compares it.
+  std::uint64_t version() const;
+
   // For the simulation: called right before and right after each commit; throwing from it is the crash.
   void set_commit_hook(std::function<void(bool committed)> hook);
 

@@ -50,6 +50,22 @@ TEST_F(StoreTest, KeepsWhatWasWrittenAndMigrates) {
   EXPECT_EQ(count(*database), 1);
 }
 
+TEST_F(StoreTest, VersionMovesWithEveryChangeAndOnlyThen) {
+  for (const std::string& path : {path_, std::string(":memory:")}) {
+    auto database = *Database::open(path, schema_one);
+    const std::uint64_t empty = database->version();
+    EXPECT_EQ(count(*database), 0);
+    EXPECT_EQ(database->version(), empty) << "reading changes nothing";
+    ASSERT_TRUE(add(*database, "a"));
+    const std::uint64_t one = database->version();
+    EXPECT_NE(one, empty);
+    EXPECT_EQ(count(*database), 1);
+    EXPECT_EQ(database->version(), one);
+    ASSERT_TRUE(add(*database, "b"));
+    EXPECT_NE(database->version(), one);
+  }
+}
+
 TEST_F(StoreTest, RefusesANewerSchemaAndADamagedFile) {
   { auto database = *Database::open(path_, schema_two); }
   EXPECT_EQ(Database::open(path_, schema_one).error().code, errc::damaged);

@@ -13,8 +13,9 @@ void begin_deployment(store::Session& session, Service& service, Deployment next
   for (Deployment& old : open_deployments(session, service.id)) {
     if (old.status != DeploymentStatus::primary) continue;
     old.status = DeploymentStatus::active;
-    old.desired_count = static_cast<int>(std::count_if(
-        tasks.begin(), tasks.end(), [&](const Task& task) { return task.deployment_id == old.id && task.desired_running; }));
+    old.desired_count = static_cast<int>(std::count_if(tasks.begin(), tasks.end(), [&](const Task& task) {
+      return task.deployment_id == old.id && task.desired_running;
+    }));
     old.updated_at = now;
     save_deployment(session, old);
   }

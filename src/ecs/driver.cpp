@@ -146,7 +146,8 @@ std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
   if (!network) return one(not_started(container, "", "CannotStartContainerError", network.error()));
   const Result<std::string> id = engine_.create(spec_of(task, container));
   if (!id) return one(not_started(container, "", "CannotCreateContainerError", id.error()));
-  // A container that has run before is never run again, also when it was an earlier try that nobody heard the answer of.
+  // A container that has run before is never run again, also when it was an earlier try that nobody heard the answer
+  // of.
   Result<containers::Container> found = engine_.inspect(*id);
   if (found && !found->started_at) {
     const Result<void> started = engine_.start(*id);

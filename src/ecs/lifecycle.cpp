@@ -311,7 +311,9 @@ void clean_up(const Task& task, const Busy& busy, Time now, TaskPlan& plan) {
     return;
   }
   for (std::size_t i = 0; i < task.containers.size(); ++i) {
-    if (!task.containers[i].state.removed && !flag(busy.removing, i)) plan.actions.emplace_back(RemoveContainer{i});
+    // A start that is still under way would make it anew after the removal.
+    const bool in_use = flag(busy.removing, i) || flag(busy.starting, i);
+    if (!task.containers[i].state.removed && !in_use) plan.actions.emplace_back(RemoveContainer{i});
   }
 }
 

@@ -212,6 +212,17 @@ TEST(Lifecycle, AStopWhileStartingWaitsForTheStart) {
   EXPECT_TRUE(finished(unseen));
 }
 
+// Found by the simulation: a slow second try of a start ran after the removal and made the container anew.
+TEST(Lifecycle, NothingIsRemovedWhileAStartIsUnderWay) {
+  Task task = running_task();
+  apply(task, exited(0, 1, at(5)), at(5));
+  Busy busy;
+  set_busy(busy, StartContainer{0}, true);
+  EXPECT_EQ(count<RemoveContainer>(lifecycle(task, busy, at(5))), 0);
+  EXPECT_EQ(task.status, TaskStatus::stopped);
+  EXPECT_EQ(count<RemoveContainer>(lifecycle(task, {}, at(6))), 1);
+}
+
 TEST(Lifecycle, DependenciesOrderStartAndStop) {
   Task task = make_task(2);
   task.containers[0].plan.depends_on = {{"c1", Condition::healthy}};

@@ -191,8 +191,8 @@ struct Deployment {
   std::string network_configuration;  // wire JSON; may be empty
   std::string launch_type = "EC2";
   std::vector<ImagePin> images;  // one per container, set by the first task that starts; empty until then
-  int desired_count = 0;                      // PRIMARY: the service's; ACTIVE: how many it may still keep
-  int failed_tasks = 0;                       // consecutive
+  int desired_count = 0;         // PRIMARY: the service's; ACTIVE: how many it may still keep
+  int failed_tasks = 0;          // consecutive
   std::optional<Time> last_failure_at;
   bool is_rollback = false;  // it became PRIMARY again because a later one failed
   bool throttled = false;    // the event about failing starts was written

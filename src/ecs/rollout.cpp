@@ -227,7 +227,8 @@ class Planner {
     started_ += how_many;
   }
 
-  // Tasks of an older deployment that died meanwhile are replaced from their own revision while the new one cannot carry the load yet.
+  // Tasks of an older deployment that died meanwhile are replaced from their own revision while the new one cannot
+  // carry the load yet.
   void keep_old_available() {
     const int allowed = std::max(0, service_.desired_count - healthy_of(primary()->id));
     for (Deployment& old : deployments_) {
@@ -236,7 +237,8 @@ class Planner {
       const int coming = started_ + count([&](const TaskView& task) { return backs_up(task); });
       const int deficit = lower_bound(service_) - healthy_total() - coming;
       const int missing = old.desired_count - good_of(old.id);
-      const int places = std::min(upper_bound(service_) - live_total(), allowed - static_cast<int>(old_tasks().size()) - started_);
+      const int places =
+          std::min(upper_bound(service_) - live_total(), allowed - static_cast<int>(old_tasks().size()) - started_);
       const int wanted = std::min({deficit, missing, places});
       if (wanted > 0 && snapshot_.wanted_static_ports.empty() && !held_back(old)) start(old.id, wanted);
     }
@@ -311,8 +313,8 @@ class Planner {
   }
   bool backs_up(const TaskView& task) {
     const Deployment* of = deployment(task.deployment_id);
-    return of != nullptr && of->status == DeploymentStatus::active && of->rollout_state != RolloutState::failed && !healthy(task) &&
-           !unhealthy(task);
+    return of != nullptr && of->status == DeploymentStatus::active && of->rollout_state != RolloutState::failed &&
+           !healthy(task) && !unhealthy(task);
   }
 
   // Stops up to `how_many`, never one that is needed. Returns how many.

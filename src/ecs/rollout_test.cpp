@@ -271,7 +271,8 @@ TEST(Rollout, AnOldTaskThatDiesMeanwhileIsReplacedFromItsOwnRevision) {
   EXPECT_EQ(started(plan, "new"), 0);
 }
 
-// Found by the simulation: the task that was started to keep the old version up was stopped again to make room for the new one.
+// Found by the simulation: the task that was started to keep the old version up was stopped again to make room for the
+// new one.
 TEST(Rollout, ATaskThatBacksUpTheOldVersionIsNotStoppedForRoom) {
   World world = update(4, 1, 0, 1, 50, 100);
   world.pending("old", 1);

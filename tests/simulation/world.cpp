@@ -19,7 +19,7 @@ using ecs::Task;
 namespace {
 
 constexpr Duration trouble_lasts{90'000};
-constexpr Duration patience{40 * 60'000};  // virtual time in which a calm world must come to rest
+constexpr Duration patience{40 * 60'000};    // virtual time in which a calm world must come to rest
 constexpr Duration long_enough{3 * 60'000};  // to see that a bad version without a breaker gets nowhere
 constexpr int max_steps = 200'000;
 constexpr std::string_view image_name = "app:latest";
@@ -84,7 +84,9 @@ class World::TagImages final : public ecs::Images {
     }
     return ecs::PinnedImage{"app@" + digest, digest};
   }
-  std::optional<containers::RegistryLogin> login(const std::string&, const std::string&) override { return std::nullopt; }
+  std::optional<containers::RegistryLogin> login(const std::string&, const std::string&) override {
+    return std::nullopt;
+  }
 
   std::string current() const { return fmt::format("sha256:{:064x}", world_.version_); }
 
@@ -135,7 +137,8 @@ World::World(Options options)
   images_ = std::make_unique<TagImages>(*this);
   output_ = std::make_unique<WatchedOutput>(*this);
   executor_ = std::make_unique<QueueExecutor>(*this);
-  driver_ = std::make_unique<ecs::TaskDriver>(engine_, *images_, *output_, clock_, ecs::DriverConfig{"sim", "123456789012", "kaapi-sim"});
+  driver_ = std::make_unique<ecs::TaskDriver>(engine_, *images_, *output_, clock_,
+                                              ecs::DriverConfig{"sim", "123456789012", "kaapi-sim"});
   crash_chance_ = chance(0.5) ? 0.004 : 0.0;
   set_up_engine();
 }
@@ -154,7 +157,8 @@ template <class... Args>
 void World::tell(fmt::format_string<Args...> format, Args&&... args) {
   if (!options_.tell) return;
   const auto since = clock_.now() - from_millis(1'750'000'000'000);
-  fmt::print("{:>9.3f} s  {}\n", static_cast<double>(since.count()) / 1000, fmt::format(format, std::forward<Args>(args)...));
+  fmt::print("{:>9.3f} s  {}\n", static_cast<double>(since.count()) / 1000,
+             fmt::format(format, std::forward<Args>(args)...));
 }
 
 template <class... Args>
@@ -169,10 +173,17 @@ void World::set_up_engine() {
     return behaviours_.at(container.image.substr(container.image.find('@') + 1));
   };
   engine_.set_start([this, behaviour_of](const containers::Container& container) -> std::optional<int> {
-    if (++starts_[container.name] > 1) fail("container {} was started twice", container.name);
+    if (++starts_[container.name] > 1) {
+      for (const containers::FakeCall& call : engine_.calls()) {
+        if (call.subject == container.name || call.subject == container.id)
+          tell("  asked the engine: {} {}", call.call, call.subject);
+      }
+      fail("container {} was started twice", container.name);
+    }
     return behaviour_of(container) == Behaviour::crashes_at_start ? std::optional(1) : std::nullopt;
   });
-  engine_.set_exec([this, behaviour_of](const containers::Container& container, const std::vector<std::string>&) -> Result<ExecResult> {
+  engine_.set_exec([this, behaviour_of](const containers::Container& container,
+                                        const std::vector<std::string>&) -> Result<ExecResult> {
     const Behaviour behaviour = behaviour_of(container);
     const Duration age = clock_.now() - container.started_at.value_or(clock_.now());
     const bool flaps = !calm_ && chance(0.05);
@@ -229,7 +240,8 @@ void World::start_platform() {
     task->group = "service:" + service.name;
     return task;
   };
-  scheduler_ = std::make_unique<ecs::Scheduler>(*database_, *driver_, *executor_, clock_, ids_, std::move(factory), timing_);
+  scheduler_ =
+      std::make_unique<ecs::Scheduler>(*database_, *driver_, *executor_, clock_, ids_, std::move(factory), timing_);
   scheduler_->on_work([this] { awake_ = true; });
   events_ = engine_.watch(driver_->our_labels(), [this](const containers::Event& event) {
     if (scheduler_) scheduler_->engine_event(event);
@@ -265,7 +277,8 @@ void World::create_service() {
   service.name = "web";
   service.desired_count = static_cast<int>(between(1, 5));
   service.minimum_healthy_percent = chance(0.6) ? 100 : static_cast<int>(between(0, 9)) * 10;
-  service.maximum_percent = chance(0.6) ? 200 : std::max(service.minimum_healthy_percent + 50, static_cast<int>(between(10, 20)) * 10);
+  service.maximum_percent =
+      chance(0.6) ? 200 : std::max(service.minimum_healthy_percent + 50, static_cast<int>(between(10, 20)) * 10);
   service.breaker_enabled = chance(0.6);
   service.breaker_rollback = chance(0.7);
   service.created_at = clock_.now();
@@ -281,14 +294,15 @@ void World::create_service() {
   asked_deployment_ = deployment.id;
   asked_behaviour_ = behaviours_.at(images_->current());
   asked_count_ = service.desired_count;
-  tell("service with {} tasks, {}..{} %, breaker {} rollback {}", service.desired_count, service.minimum_healthy_percent,
-       service.maximum_percent, service.breaker_enabled, service.breaker_rollback);
+  tell("service with {} tasks, {}..{} %, breaker {} rollback {}", service.desired_count,
+       service.minimum_healthy_percent, service.maximum_percent, service.breaker_enabled, service.breaker_rollback);
   scheduler_->service_changed(service_id_);
 }
 
 void World::update() {
-  static constexpr Behaviour all[] = {Behaviour::good,         Behaviour::good,          Behaviour::slow,         Behaviour::crashes_at_start,
-                                      Behaviour::crashes_soon, Behaviour::never_healthy, Behaviour::image_missing};
+  static constexpr Behaviour all[] = {
+      Behaviour::good,         Behaviour::good,          Behaviour::slow,         Behaviour::crashes_at_start,
+      Behaviour::crashes_soon, Behaviour::never_healthy, Behaviour::image_missing};
   push_version(all[between(0, 6)]);
   ecs::Deployment deployment;
   deployment.id = "ecs-svc/" + ids_.decimal(19);
@@ -324,7 +338,8 @@ void World::scale() {
 void World::stop_some_task() {
   const View now = view();
   if (now.tasks.empty()) return;
-  const std::string id = now.tasks[static_cast<std::size_t>(between(0, static_cast<std::int64_t>(now.tasks.size()) - 1))].id;
+  const std::string id =
+      now.tasks[static_cast<std::size_t>(between(0, static_cast<std::int64_t>(now.tasks.size()) - 1))].id;
   const Result<void> stopped = database_->write([&](store::Session& session) -> Result<void> {
     std::optional<Task> task = ecs::find_task(session, id);
     ecs::request_stop(*task, ecs::StopCode::user_initiated, "by hand", clock_.now());
@@ -349,14 +364,30 @@ void World::run_task() {
 }
 
 void World::user_acts() {
+  // A death inside leaves it open whether the change was made, for the user as for us; deaths right after it are drawn
+  // elsewhere.
+  database_->set_commit_hook({});
+  act_as_user();
+  dare_to_crash();
+}
+
+void World::act_as_user() {
   next_user_ = clock_.now() + Duration(between(500, 25'000));
   switch (between(0, 9)) {
-    case 0: scale(); break;
-    case 1: stop_some_task(); break;
-    case 2: run_task(); break;
+    case 0:
+      scale();
+      break;
+    case 1:
+      stop_some_task();
+      break;
+    case 2:
+      run_task();
+      break;
     case 3:
-    case 4: break;
-    default: update();
+    case 4:
+      break;
+    default:
+      update();
   }
 }
 
@@ -440,7 +471,8 @@ int World::live(const View& view) {
 
 int World::healthy(const View& view) const {
   return static_cast<int>(std::count_if(view.tasks.begin(), view.tasks.end(), [&](const Task& task) {
-    return task.desired_running && task.status == ecs::TaskStatus::running && ecs::task_health(task) == ecs::Health::healthy;
+    return task.desired_running && task.status == ecs::TaskStatus::running &&
+           ecs::task_health(task) == ecs::Health::healthy;
   }));
 }
 
@@ -455,7 +487,8 @@ void World::check_step(const View& before, const View& after) {
     const auto known = old.find(task.id);
     any_new = any_new || known == old.end();
     const bool was_healthy = known != old.end() && known->second->desired_running &&
-                             known->second->status == ecs::TaskStatus::running && ecs::task_health(*known->second) == ecs::Health::healthy;
+                             known->second->status == ecs::TaskStatus::running &&
+                             ecs::task_health(*known->second) == ecs::Health::healthy;
     const bool our_doing = !task.desired_running && task.stop_code == ecs::StopCode::service_scheduler_initiated;
     stopped_healthy = stopped_healthy || (was_healthy && our_doing && ecs::task_health(task) == ecs::Health::healthy);
     if (task.resolved) digests[task.deployment_id].insert(task.containers[0].state.image_digest);
@@ -464,14 +497,15 @@ void World::check_step(const View& before, const View& after) {
     fail("{} tasks, above the upper bound {}", live(after), ecs::upper_bound(*after.service));
   }
   if (stopped_healthy && healthy(after) < ecs::lower_bound(*after.service)) {
-    fail("{} healthy tasks after our own stops, below the lower bound {}", healthy(after), ecs::lower_bound(*after.service));
+    fail("{} healthy tasks after our own stops, below the lower bound {}", healthy(after),
+         ecs::lower_bound(*after.service));
   }
   for (const auto& [deployment, of] : digests) {
     if (of.size() > 1) fail("deployment {} runs {} different digests", deployment, of.size());
   }
-  const auto primaries = std::count_if(after.deployments.begin(), after.deployments.end(), [](const ecs::Deployment& deployment) {
-    return deployment.status == ecs::DeploymentStatus::primary;
-  });
+  const auto primaries = std::count_if(
+      after.deployments.begin(), after.deployments.end(),
+      [](const ecs::Deployment& deployment) { return deployment.status == ecs::DeploymentStatus::primary; });
   if (primaries != 1) fail("{} PRIMARY deployments", primaries);
   if (after.service->desired_count != asked_count_) fail("the desired count that was acknowledged is lost");
 }
@@ -487,9 +521,9 @@ void World::step_scheduler() {
   const View after = view();
   if (options_.tell) {
     for (const Task& task : after.tasks) {
-      tell("  task {} of {}: {} {} {}{} {}", task.id.substr(0, 6), task.deployment_id.substr(8, 6), ecs::wire_name(task.status),
-           ecs::wire_name(ecs::task_health(task)), task.desired_running ? "" : "-> STOPPED ", ecs::wire_name(task.stop_code),
-           task.stopped_reason);
+      tell("  task {} of {}: {} {} {}{} {}", task.id.substr(0, 6), task.deployment_id.substr(8, 6),
+           ecs::wire_name(task.status), ecs::wire_name(ecs::task_health(task)),
+           task.desired_running ? "" : "-> STOPPED ", ecs::wire_name(task.stop_code), task.stopped_reason);
     }
     for (const ecs::Deployment& deployment : after.deployments) {
       tell("  deployment {}: {} {} failed {} desired {}", deployment.id.substr(8, 6), ecs::wire_name(deployment.status),
@@ -511,7 +545,8 @@ bool World::quiet() {
   const bool ends = primary->rollout_state == ecs::RolloutState::completed && now.deployments.size() == 1 &&
                     live(now) == asked_count_ && healthy(now) == asked_count_;
   const bool failed = primary->rollout_state == ecs::RolloutState::failed && !primary->is_rollback;
-  const bool hopeless = !now.service->breaker_enabled && !works(asked_behaviour_) && clock_.now() > end_of_trouble_ + long_enough;
+  const bool hopeless =
+      !now.service->breaker_enabled && !works(asked_behaviour_) && clock_.now() > end_of_trouble_ + long_enough;
   return ends || failed || hopeless;
 }
 
@@ -519,17 +554,21 @@ void World::check_end() {
   const View now = view();
   const ecs::Deployment& primary = now.deployments.front();
   const bool good = works(asked_behaviour_);
-  // ceil(lower) and floor(upper) may meet: then nothing may be started before something stops, nor stopped before something starts.
+  // ceil(lower) and floor(upper) may meet: then nothing may be started before something stops, nor stopped before
+  // something starts.
   const bool stuck_by_bounds = ecs::lower_bound(*now.service) >= ecs::upper_bound(*now.service) && asked_count_ > 0;
   // A deployment of no tasks completes whatever its version is like; scaling it out later is no deployment.
   if (!good && zero_since_update_) return;
   if (primary.rollout_state == ecs::RolloutState::completed) {
     if (healthy(now) != asked_count_) fail("completed with {} healthy tasks of {}", healthy(now), asked_count_);
     if (primary.id != asked_deployment_) {
-      const Result<std::optional<ecs::Deployment>> asked = database_->read(
-          [&](store::Session& session) -> Result<std::optional<ecs::Deployment>> { return ecs::find_deployment(session, asked_deployment_); });
+      const Result<std::optional<ecs::Deployment>> asked =
+          database_->read([&](store::Session& session) -> Result<std::optional<ecs::Deployment>> {
+            return ecs::find_deployment(session, asked_deployment_);
+          });
       if (!*asked) return fail("the deployment that was acknowledged is lost");
-      if ((*asked)->rollout_state != ecs::RolloutState::failed) fail("another deployment is PRIMARY, and the one asked for is not FAILED");
+      if ((*asked)->rollout_state != ecs::RolloutState::failed)
+        fail("another deployment is PRIMARY, and the one asked for is not FAILED");
       if (!now.service->breaker_rollback || !now.service->breaker_enabled) fail("rolled back without being asked to");
     } else if (!good && asked_count_ > 0) {
       fail("a version that never works is COMPLETED");
@@ -538,21 +577,24 @@ void World::check_end() {
     return;
   } else if (good && primary.id == asked_deployment_ && primary.rollout_state == ecs::RolloutState::in_progress) {
     fail("a good version did not complete");
-  } else if (!good && now.service->breaker_enabled && asked_count_ > 0 && primary.rollout_state == ecs::RolloutState::in_progress) {
+  } else if (!good && now.service->breaker_enabled && asked_count_ > 0 &&
+             primary.rollout_state == ecs::RolloutState::in_progress) {
     fail("the breaker did not trip");
   }
   std::set<std::string> wanted;
   for (const Task& task : now.tasks) {
     if (task.status == ecs::TaskStatus::running) wanted.insert(ecs::TaskDriver::container_name(task, 0));
   }
-  const Result<std::vector<std::string>> unfinished = database_->read([&](store::Session& session) -> Result<std::vector<std::string>> {
-    std::vector<std::string> names;
-    for (const Task& task : ecs::unfinished_tasks(session)) names.push_back(ecs::TaskDriver::container_name(task, 0));
-    for (const std::string& id : one_off_) {
-      if (!ecs::find_task(session, id)) names.push_back("lost task " + id);
-    }
-    return names;
-  });
+  const Result<std::vector<std::string>> unfinished =
+      database_->read([&](store::Session& session) -> Result<std::vector<std::string>> {
+        std::vector<std::string> names;
+        for (const Task& task : ecs::unfinished_tasks(session))
+          names.push_back(ecs::TaskDriver::container_name(task, 0));
+        for (const std::string& id : one_off_) {
+          if (!ecs::find_task(session, id)) names.push_back("lost task " + id);
+        }
+        return names;
+      });
   for (const std::string& name : *unfinished) {
     if (name.starts_with("lost")) fail("{} was acknowledged", name);
   }

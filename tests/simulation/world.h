@@ -1,5 +1,6 @@
 #pragma once
-// A whole platform in one thread: real scheduler and store, fake engine, clock and executor, and trouble drawn from a seed.
+// A whole platform in one thread: real scheduler and store, fake engine, clock and executor, and trouble drawn from a
+// seed.
 
 #include <functional>
 #include <map>
@@ -37,7 +38,8 @@ class World {
   explicit World(Options options);
   ~World();
 
-  // Lets a service live through updates and trouble, then lets the trouble end. Returns what went wrong; empty: nothing.
+  // Lets a service live through updates and trouble, then lets the trouble end. Returns what went wrong; empty:
+  // nothing.
   std::string run();
 
  private:
@@ -64,6 +66,7 @@ class World {
 
   void create_service();
   void user_acts();
+  void act_as_user();
   void push_version(Behaviour behaviour);
   void update();
   void scale();
@@ -104,10 +107,10 @@ class World {
   std::unique_ptr<containers::Subscription> events_;
   ecs::RolloutTiming timing_;
 
-  bool calm_ = false;         // the trouble is over
-  bool watching_ = false;     // the world itself looks at the engine: no trouble for it
-  double crash_chance_ = 0;   // per commit
-  bool awake_ = false;        // the scheduler asked for a step
+  bool calm_ = false;        // the trouble is over
+  bool watching_ = false;    // the world itself looks at the engine: no trouble for it
+  double crash_chance_ = 0;  // per commit
+  bool awake_ = false;       // the scheduler asked for a step
   std::optional<Time> wake_at_;
   Time next_user_{};
   Time next_trouble_{};
@@ -121,7 +124,7 @@ class World {
   std::string asked_deployment_;                 // the last that was acknowledged
   Behaviour asked_behaviour_ = Behaviour::good;
   int asked_count_ = 0;
-  bool zero_since_update_ = false;  // no task was wanted at some time since the last update
+  bool zero_since_update_ = false;    // no task was wanted at some time since the last update
   std::vector<std::string> one_off_;  // acknowledged tasks of RunTask
   std::string fault_;
 };

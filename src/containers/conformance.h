@@ -18,6 +18,8 @@ class EngineUnderTest {
   virtual Engine& engine() = 0;
   // A local image with a shell.
   virtual std::string image() const = 0;
+  // The files of an image that has /bin/sleep, as a tar archive.
+  virtual std::string archive() const = 0;
   // A container that obeys say() and end(), and ends with 143 on SIGTERM.
   virtual ContainerSpec obedient() const = 0;
   // Returns once a started obedient container can take orders and signals.

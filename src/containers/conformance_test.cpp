@@ -1,4 +1,5 @@
 #include "containers/conformance.h"
+#include "containers/pause_image.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -321,6 +322,44 @@ TEST_F(Conformance, JoinsTheNetworkOfAContainer) {
   guest.name = under_test().unique("guest");
   guest.ports = {PortBinding{80, 0, "tcp", ""}};
   EXPECT_EQ(code_of(engine().create(guest)), errc::invalid);
+  guest.ports.clear();
+  guest.hostname = "guest";
+  EXPECT_EQ(code_of(engine().create(guest)), errc::invalid);
+}
+
+TEST_F(Conformance, JoinsNoNetworkOfAContainerThatIsGone) {
+  ContainerSpec owner = spec("owner");
+  const std::string owner_id = create(owner);
+  ContainerSpec guest = spec("guest");
+  guest.network = "container:" + owner.name;
+  const std::string guest_id = create(guest);
+  ASSERT_TRUE(engine().remove(owner_id));
+  EXPECT_EQ(code_of(engine().start(guest_id)), errc::not_found);
+  EXPECT_EQ(engine().inspect(guest_id).value().status, ContainerStatus::created);
+}
+
+TEST_F(Conformance, ImportsImages) {
+  const std::string reference = under_test().unique("imported") + ":1";
+  EXPECT_EQ(code_of(engine().inspect_image(reference)), errc::not_found);
+  const auto image = engine().import_image(reference, under_test().archive(), {"/bin/sleep", "1000"});
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ(engine().inspect_image(reference).value().id, image->id);
+  ContainerSpec wanted = spec("imported");
+  wanted.image = reference;
+  wanted.command.clear();  // the image's entry point alone runs
+  const std::string id = create(wanted);
+  const auto started = engine().start(id);
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_EQ(engine().inspect(id).value().status, ContainerStatus::running);
+  EXPECT_EQ(engine().inspect(id).value().image_id, image->id);
+}
+
+TEST_F(Conformance, HasThePauseImageOnceItIsAskedFor) {
+  const auto made = ensure_pause_image(engine());
+  ASSERT_TRUE(made) << made.error().message;
+  const std::string image = engine().inspect_image(pause_image_reference()).value().id;
+  ASSERT_TRUE(ensure_pause_image(engine()));
+  EXPECT_EQ(engine().inspect_image(pause_image_reference()).value().id, image);
 }
 
 // One follow_output() with what it brought.

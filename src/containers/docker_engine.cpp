@@ -26,6 +26,17 @@ std::string container_path(const std::string& container, std::string_view rest) 
   return "/containers/" + percent_encode(container) + std::string(rest);
 }
 
+std::string string_list(const std::vector<std::string>& words) {
+  std::string text;
+  JsonWriter writer(text);
+  writer.begin_array();
+  for (const std::string& word : words) {
+    writer.value(word);
+  }
+  writer.end_array();
+  return text;
+}
+
 void append_limited(std::string& to, std::string_view bytes, std::size_t limit) {
   to.append(bytes.substr(0, limit - std::min(limit, to.size())));
 }
@@ -39,6 +50,11 @@ class DockerEngine::Impl {
   const DockerConfig& config() const { return api->config(); }
   Result<std::string> find_by_name(const ContainerSpec& spec, const Error& conflict);
   Result<void> wait_removed(const std::string& container);
+  struct ImageOutcome {
+    int status = 0;
+    std::string failure;  // the engine's words; empty: it worked
+  };
+  Result<ImageOutcome> make_image(const http::ClientRequest& request, milliseconds timeout, const std::string& what);
   Result<void> keep_one_network(const std::string& name, const std::string& made);
 
   std::shared_ptr<DockerApi> api;
@@ -56,6 +72,33 @@ Result<EngineInfo> DockerEngine::info() {
   return EngineInfo{version->engine, version->api};
 }
 
+// Both ways of POST /images/create. It answers with its progress, one JSON object per line; a failure after the first
+// byte comes inside, under status 200.
+Result<DockerEngine::Impl::ImageOutcome> DockerEngine::Impl::make_image(const http::ClientRequest& request,
+                                                                        milliseconds timeout, const std::string& what) {
+  LineSplitter splitter;
+  ImageOutcome outcome;
+  std::string refusal;
+  const auto sink = [&](std::string_view bytes) {
+    append_limited(refusal, bytes, max_exec_output_bytes);
+    const Result<void> split = splitter.feed(bytes, [&](std::string_view line) {
+      if (const auto object = parse_json(line)) {
+        outcome.failure = string_member(*object, "error", outcome.failure);
+      }
+    });
+    return split.has_value();
+  };
+  const auto response = api->send(request, timeout, what, sink);
+  if (!response) {
+    return response.error();
+  }
+  outcome.status = response->status;
+  if (response->status >= 400) {
+    outcome.failure = engine_error(response->status, refusal).message;
+  }
+  return outcome;
+}
+
 Result<Image> DockerEngine::pull(const std::string& reference, const std::optional<RegistryLogin>& login) {
   if (reference.starts_with("sha256:")) {
     return inspect_image(reference);  // an image id is local or nowhere
@@ -71,28 +114,35 @@ Result<Image> DockerEngine::pull(const std::string& reference, const std::option
   if (login) {
     request.headers.add("X-Registry-Auth", encode_login(*login, reference));
   }
-  // Progress, one JSON object per line; a failure after the first byte comes inside, under status 200.
-  LineSplitter splitter;
-  std::string failure;
-  std::string refusal;
-  const auto sink = [&](std::string_view bytes) {
-    append_limited(refusal, bytes, max_exec_output_bytes);
-    const Result<void> split = splitter.feed(bytes, [&](std::string_view line) {
-      if (const auto object = parse_json(line)) {
-        failure = string_member(*object, "error", failure);
-      }
-    });
-    return split.has_value();
-  };
-  const auto response = impl_->api->send(request, impl_->config().pull_timeout, "pull " + reference, sink);
-  if (!response) {
-    return response.error();
+  const auto made = impl_->make_image(request, impl_->config().pull_timeout, "pull " + reference);
+  if (!made) {
+    return made.error();
   }
-  if (response->status >= 400) {
-    return pull_error(engine_error(response->status, refusal).message, response->status);
+  if (!made->failure.empty()) {
+    return pull_error(made->failure, made->status);
   }
-  if (!failure.empty()) {
-    return pull_error(failure, 200);
+  return inspect_image(reference);
+}
+
+Result<Image> DockerEngine::import_image(const std::string& reference, std::string archive,
+                                         const std::vector<std::string>& entry_point) {
+  if (const auto version = impl_->api->version(); !version) {
+    return version.error();
+  }
+  const PullTarget target = split_reference(reference);
+  http::ClientRequest request;
+  request.method = "POST";
+  request.target = impl_->api->versioned("/images/create?fromSrc=-&repo=" + percent_encode(target.name) +
+                                         "&tag=" + percent_encode(target.tag_or_digest) +
+                                         "&changes=" + percent_encode("ENTRYPOINT " + string_list(entry_point)));
+  request.headers.add("Content-Type", "application/x-tar");
+  request.body = std::move(archive);
+  const auto made = impl_->make_image(request, impl_->config().slow_call_timeout, "import " + reference);
+  if (!made) {
+    return made.error();
+  }
+  if (!made->failure.empty()) {
+    return engine_error(made->status, made->failure);
   }
   return inspect_image(reference);
 }
@@ -228,11 +278,7 @@ Result<ExecResult> DockerEngine::exec(const std::string& container, const std::v
   writer.key("AttachStderr");
   writer.value(true);
   writer.key("Cmd");
-  writer.begin_array();
-  for (const std::string& word : command) {
-    writer.value(word);
-  }
-  writer.end_array();
+  writer.raw(string_list(command));
   writer.end_object();
   const auto created = impl_->api->call_json("POST", container_path(container, "/exec"), std::move(body), left(), what);
   if (!created) {

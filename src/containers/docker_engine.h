@@ -31,6 +31,8 @@ class DockerEngine final : public Engine {
   Result<EngineInfo> info() override;
   Result<Image> pull(const std::string& reference, const std::optional<RegistryLogin>& login) override;
   Result<Image> inspect_image(const std::string& reference) override;
+  Result<Image> import_image(const std::string& reference, std::string archive,
+                             const std::vector<std::string>& entry_point) override;
   Result<std::string> create(const ContainerSpec& spec) override;
   Result<void> start(const std::string& container) override;
   Result<void> signal(const std::string& container, std::string_view signal) override;

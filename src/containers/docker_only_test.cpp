@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "containers/docker_under_test.h"
+#include "containers/pause_image.h"
 
 namespace kaapi::containers {
 namespace {
@@ -157,6 +158,33 @@ TEST_F(Docker, ReportsAStartThatFails) {
   EXPECT_EQ(started.error().code, errc::invalid);
   EXPECT_NE(started.error().message.find("/no/such/program"), std::string::npos);
   EXPECT_NE(engine().inspect(id).value().error.find("/no/such/program"), std::string::npos);
+}
+
+TEST_F(Docker, PausesUntilToldToEnd) {
+  ASSERT_TRUE(ensure_pause_image(engine()));
+  for (const std::string signal : {"SIGTERM", "SIGINT"}) {
+    ContainerSpec spec;
+    spec.name = docker().unique("pause");
+    spec.image = pause_image_reference();
+    spec.labels = docker().obedient().labels;
+    spec.labels["kaapi.name"] = spec.name;
+    std::promise<int> died;
+    const auto subscription = engine().watch({{"kaapi.name", spec.name}}, [&](const Event& event) {
+      if (event.kind == EventKind::die) {
+        died.set_value(event.exit_code);
+      }
+    });
+    const std::string id = engine().create(spec).value();
+    ASSERT_TRUE(engine().start(id));
+    auto exit_code = died.get_future();
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    // Process 1 never hears of a signal that came before it was ready for it.
+    do {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      ASSERT_TRUE(engine().signal(id, signal));
+    } while (exit_code.wait_for(milliseconds(20)) != std::future_status::ready);
+    EXPECT_EQ(exit_code.get(), 0);
+  }
 }
 
 // Printed, not asserted: machines differ.

@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "containers/tar.h"
 
 namespace kaapi::containers {
 namespace {
@@ -25,41 +26,17 @@ while true; do
   if read -r line <&3; then eval "$line"; fi
 done)";
 
-// One entry of a tar archive (POSIX ustar).
-std::string tar_entry(const std::string& name, char type, const std::string& content, const std::string& link) {
-  std::string header(512, '\0');
-  const auto put = [&](std::size_t at, const std::string& text) { header.replace(at, text.size(), text); };
-  put(0, name);
-  put(100, "0000755");
-  put(108, "0000000");
-  put(116, "0000000");
-  put(124, fmt::format("{:011o}", content.size()));
-  put(136, "00000000000");
-  put(148, "        ");
-  header[156] = type;
-  put(157, link);
-  put(257, std::string("ustar\0"
-                       "00",
-                       8));
-  unsigned sum = 0;
-  for (const char byte : header) {
-    sum += static_cast<unsigned char>(byte);
-  }
-  put(148, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
-  return header + content + std::string((512 - content.size() % 512) % 512, '\0');
-}
-
 std::string busybox_archive() {
   const Result<std::string> busybox = read_file(busybox_path, max_busybox_bytes);
   if (!busybox) {
     throw std::runtime_error(std::string("these tests need /bin/busybox: apt-get install busybox-static: ") +
                              busybox.error().message);
   }
-  std::string archive = tar_entry("bin/", '5', "", "") + tar_entry("bin/busybox", '0', *busybox, "");
+  std::string archive = tar_entry("bin/", TarType::directory, "") + tar_entry("bin/busybox", TarType::file, *busybox);
   for (const char* name : {"sh", "sleep", "mkfifo", "cat", "head", "tr", "nc", "hostname", "ip", "stty", "true"}) {
-    archive += tar_entry(std::string("bin/") + name, '2', "", "busybox");
+    archive += tar_entry(std::string("bin/") + name, TarType::symbolic_link, "", "busybox");
   }
-  return archive + std::string(1024, '\0');
+  return archive + tar_end();
 }
 
 }  // namespace
@@ -85,7 +62,8 @@ DockerUnderTest::~DockerUnderTest() {
     }
   }
   for (const std::string& name : given_) {
-    (void)engine_->remove_network(name);  // most name no network
+    (void)engine_->remove_network(name);       // most name no network
+    call("DELETE", "/images/" + name + ":1");  // and no image
   }
   call("DELETE", "/images/" + image_ + "?force=1");
 }
@@ -99,10 +77,13 @@ int DockerUnderTest::call(const std::string& method, const std::string& target, 
 }
 
 void DockerUnderTest::import_image() {
-  const int status = call("POST", "/images/create?fromSrc=-&repo=kaapi-conformance&tag=" + run_, busybox_archive());
-  if (status != 200 || !engine_->inspect_image(image_)) {
-    throw std::runtime_error(fmt::format("could not import the test image: status {}", status));
+  if (const auto imported = engine_->import_image(image_, archive(), {}); !imported) {
+    throw std::runtime_error("could not import the test image: " + imported.error().message);
   }
+}
+
+std::string DockerUnderTest::archive() const {
+  return busybox_archive();
 }
 
 ContainerSpec DockerUnderTest::obedient() const {

@@ -17,6 +17,7 @@ class DockerUnderTest final : public EngineUnderTest {
 
   Engine& engine() override { return *engine_; }
   std::string image() const override { return image_; }
+  std::string archive() const override;
   ContainerSpec obedient() const override;
   void wait_ready(const std::string& container) override;
   void say(const std::string& container, OutputStream stream, const std::string& text) override;

@@ -130,6 +130,10 @@ class Engine {
   // message is the engine's or the registry's.
   virtual Result<Image> pull(const std::string& reference, const std::optional<RegistryLogin>& login) = 0;
   virtual Result<Image> inspect_image(const std::string& reference) = 0;
+  // Makes an image of one layer from a tar archive, under this name and tag; an image that had them before loses them.
+  // Containers run `entry_point` unless their spec says otherwise.
+  virtual Result<Image> import_image(const std::string& reference, std::string archive,
+                                     const std::vector<std::string>& entry_point) = 0;
 
   // Creates the container, or finds the one with this name and the same labels (a retry). Returns its id. Error:
   // `Conflict` when the name belongs to a container with other labels.

@@ -195,6 +195,18 @@ Result<Image> FakeEngine::inspect_image(const std::string& reference) {
   return found != nullptr ? Result<Image>(*found) : make_error(errc::not_found, "No such image: " + reference, 404);
 }
 
+Result<Image> FakeEngine::import_image(const std::string& reference, std::string archive,
+                                       const std::vector<std::string>&) {
+  if (const auto failed = state_->fail("import_image", reference)) {
+    return *failed;
+  }
+  const auto effect = [&]() -> Result<Image> {
+    const std::lock_guard lock(state_->mutex);
+    return state_->local.add(reference, Image{"sha256:" + to_hex(sha256(archive)), {}, {}});
+  };
+  return state_->answer("import_image", reference, effect());
+}
+
 Result<std::string> FakeEngine::create(const ContainerSpec& spec) {
   if (const auto failed = state_->fail("create", spec.name)) {
     return *failed;

@@ -110,6 +110,9 @@ Result<std::string> FakeEngine::State::create(const ContainerSpec& spec) {
   if (spec.network.starts_with("container:") && !spec.ports.empty()) {
     return make_error(errc::invalid, "conflicting options: port publishing and the container type network mode", 400);
   }
+  if (spec.network.starts_with("container:") && !spec.hostname.empty()) {
+    return make_error(errc::invalid, "conflicting options: hostname and the network mode", 400);
+  }
   FakeContainer box;
   box.spec = spec;
   box.stop_signal = image->stop_signal.empty() ? "SIGTERM" : image->stop_signal;

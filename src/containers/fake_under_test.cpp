@@ -21,6 +21,7 @@ class FakeUnderTest final : public EngineUnderTest {
 
   Engine& engine() override { return engine_; }
   std::string image() const override { return "conformance:1"; }
+  std::string archive() const override { return "a tar archive"; }
   ContainerSpec obedient() const override {
     ContainerSpec spec;
     spec.image = image();

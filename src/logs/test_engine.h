@@ -62,6 +62,9 @@ class OutputEngine final : public containers::Engine {
     return unused();
   }
   Result<containers::Image> inspect_image(const std::string&) override { return unused(); }
+  Result<containers::Image> import_image(const std::string&, std::string, const std::vector<std::string>&) override {
+    return unused();
+  }
   Result<std::string> create(const containers::ContainerSpec&) override { return unused(); }
   Result<void> start(const std::string&) override { return unused(); }
   Result<void> signal(const std::string&, std::string_view) override { return unused(); }

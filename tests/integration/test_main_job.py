@@ -76,7 +76,9 @@ def test_a_migration_runs_once_with_its_exit_code_and_output(shop):
 
 def test_logs_are_followed_while_the_tasks_run(shop):
     command = ["/usr/bin/aws", "--endpoint-url", shop.endpoint, "logs", "tail", LOG_GROUP, "--follow"]
-    tail = subprocess.Popen(command, env=shop.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # A pipe makes Python's output wait for a full block; a terminal would not.
+    env = {**shop.env, "PYTHONUNBUFFERED": "1"}
+    tail = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     limit = threading.Timer(WAIT_TIMEOUT_S, tail.kill)
     limit.start()
     try:

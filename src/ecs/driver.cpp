@@ -38,6 +38,11 @@ ContainerNotStarted not_started(std::size_t container, std::string runtime_id, s
   return fact;
 }
 
+bool carries(const std::map<std::string, std::string>& labels, std::string_view name, const std::string& value) {
+  const auto found = labels.find(std::string(name));
+  return found != labels.end() && found->second == value;
+}
+
 // "256" is CPU units, "0.25 vCPU" is CPUs.
 std::int64_t nano_cpus(const std::string& task_cpu) {
   const std::string text = lower(trim(task_cpu));
@@ -50,7 +55,12 @@ std::int64_t nano_cpus(const std::string& task_cpu) {
 
 TaskDriver::TaskDriver(containers::Engine& engine, Images& images, Output& output, const Clock& clock,
                        DriverConfig config)
-    : engine_(engine), images_(images), output_(output), clock_(clock), config_(std::move(config)) {}
+    : engine_(engine),
+      images_(images),
+      output_(output),
+      clock_(clock),
+      config_(std::move(config)),
+      network_(engine, config_.network, our_labels()) {}
 
 std::map<std::string, std::string> TaskDriver::our_labels() const {
   return {{std::string(instance_label), config_.instance}};
@@ -64,7 +74,19 @@ std::string TaskDriver::source_key(const Task& task, std::size_t container) {
   return fmt::format("{}/{}", task.id, container);
 }
 
-containers::ContainerSpec TaskDriver::spec_of(const Task& task, std::size_t container) const {
+// Of every container of the task: as the ECS agent labels them, and ours to find them again.
+std::map<std::string, std::string> TaskDriver::labels_of(const Task& task) const {
+  std::map<std::string, std::string> labels = our_labels();
+  labels["com.amazonaws.ecs.cluster"] = task.cluster;
+  labels["com.amazonaws.ecs.task-arn"] =
+      fmt::format("arn:aws:ecs:{}:{}:task/{}/{}", task.region, config_.account_id, task.cluster, task.id);
+  labels["com.amazonaws.ecs.task-definition-family"] = task.family;
+  labels["com.amazonaws.ecs.task-definition-version"] = std::to_string(task.revision);
+  labels[std::string(task_label)] = task.id;
+  return labels;
+}
+
+containers::ContainerSpec TaskDriver::spec_of(const Task& task, std::size_t container, std::string network) const {
   const ContainerPlan& plan = task.containers[container].plan;
   containers::ContainerSpec spec;
   spec.name = container_name(task, container);
@@ -72,21 +94,15 @@ containers::ContainerSpec TaskDriver::spec_of(const Task& task, std::size_t cont
   spec.entry_point = plan.entry_point;
   spec.command = plan.command;
   spec.environment = plan.environment;
-  spec.labels = plan.docker_labels;
-  // As the ECS agent labels them, and ours to find them again.
-  spec.labels["com.amazonaws.ecs.cluster"] = task.cluster;
+  spec.labels = labels_of(task);
   spec.labels["com.amazonaws.ecs.container-name"] = plan.name;
-  spec.labels["com.amazonaws.ecs.task-arn"] =
-      fmt::format("arn:aws:ecs:{}:{}:task/{}/{}", task.region, config_.account_id, task.cluster, task.id);
-  spec.labels["com.amazonaws.ecs.task-definition-family"] = task.family;
-  spec.labels["com.amazonaws.ecs.task-definition-version"] = std::to_string(task.revision);
-  spec.labels[std::string(instance_label)] = config_.instance;
-  spec.labels[std::string(task_label)] = task.id;
   spec.labels[std::string(container_label)] = std::to_string(container);
+  spec.labels.insert(plan.docker_labels.begin(), plan.docker_labels.end());  // none of ours can be taken
   spec.working_directory = plan.working_directory;
   spec.user = plan.user;
-  spec.hostname = plan.hostname;
-  spec.network = task.network_mode == NetworkMode::awsvpc ? config_.network : std::string(wire_name(task.network_mode));
+  // The name of the machine belongs to the network namespace: who joins one has the name that it has.
+  if (!TaskNetwork::is_shared(task)) spec.hostname = plan.hostname;
+  spec.network = std::move(network);
   if (task.network_mode == NetworkMode::bridge) {
     for (const PortMapping& port : plan.ports)
       spec.ports.push_back({port.container_port, port.host_port, port.protocol, ""});
@@ -125,27 +141,43 @@ Result<void> TaskDriver::make_image_available(const Task& task, const ContainerS
   return ok();
 }
 
-Result<void> TaskDriver::make_network(const Task& task) {
-  if (task.network_mode != NetworkMode::awsvpc) return ok();
-  return engine_.ensure_network(config_.network, our_labels());
+// An earlier try, whose answer was lost, may have made the container all the same: then it is told of, for else nobody
+// would remove it.
+std::vector<Fact> TaskDriver::not_made(const Task& task, std::size_t container, std::string_view kind,
+                                       const Error& error) {
+  ContainerNotStarted fact = not_started(container, "", kind, error);
+  if (fact.retry) return one(std::move(fact));
+  const Result<containers::Container> earlier = engine_.inspect(container_name(task, container));
+  if (earlier && carries(earlier->labels, task_label, task.id)) {
+    std::vector<Fact> facts = facts_of(task, container, *earlier);
+    if (!facts.empty()) {
+      follow(task, container, earlier->id);
+      return facts;
+    }
+    fact.runtime_id = earlier->id;
+    return one(std::move(fact));
+  }
+  const Result<void> left = network_.leave(task);
+  fact.retry = (!earlier && nobody_answered(earlier.error())) || (!left && nobody_answered(left.error()));
+  return one(std::move(fact));
 }
 
 std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
   const Container& what = task.containers[container];
   const Result<void> image = make_image_available(task, what.state);
-  if (!image) return one(not_started(container, "", "CannotPullContainerError", image.error()));
+  if (!image) return not_made(task, container, "CannotPullContainerError", image.error());
   if (what.plan.log) {
     const Result<void> log = output_.prepare(*what.plan.log);
     if (!log) {
       const Error error(log.error().code, fmt::format("failed to initialize logging driver: {}: {}", log.error().code,
                                                       log.error().message));
-      return one(not_started(container, "", "CannotStartContainerError", error));
+      return not_made(task, container, "CannotStartContainerError", error);
     }
   }
-  const Result<void> network = make_network(task);
-  if (!network) return one(not_started(container, "", "CannotStartContainerError", network.error()));
-  const Result<std::string> id = engine_.create(spec_of(task, container));
-  if (!id) return one(not_started(container, "", "CannotCreateContainerError", id.error()));
+  const Result<std::string> network = network_.join(task, labels_of(task));
+  if (!network) return not_made(task, container, "CannotStartContainerError", network.error());
+  const Result<std::string> id = engine_.create(spec_of(task, container, *network));
+  if (!id) return not_made(task, container, "CannotCreateContainerError", id.error());
   // A container that has run before is never run again, also when it was an earlier try that nobody heard the answer
   // of.
   Result<containers::Container> found = engine_.inspect(*id);
@@ -158,7 +190,7 @@ std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
     Error error = found.error();
     // Gone again: somebody removed it. Anything else says nothing about it: look again.
     if (error.code != errc::not_found) error.code = errc::unavailable;
-    return one(not_started(container, "", "CannotInspectContainerError", error));
+    return not_made(task, container, "CannotInspectContainerError", error);
   }
   follow(task, container, *id);
   return facts_of(task, container, *found);
@@ -178,14 +210,9 @@ std::vector<Fact> TaskDriver::facts_of(const Task& task, std::size_t index, cons
   started.container = index;
   started.runtime_id = found.id;
   started.at = *found.started_at;
-  if (task.network_mode == NetworkMode::awsvpc) {
-    if (const auto address = found.addresses.find(config_.network); address != found.addresses.end()) {
-      started.address = address->second;
-    }
-    if (const auto mac = found.mac_addresses.find(config_.network); mac != found.mac_addresses.end()) {
-      started.mac_address = mac->second;
-    }
-  }
+  TaskNetwork::Address own = network_.address_of(task, found);
+  started.address = std::move(own.address);
+  started.mac_address = std::move(own.mac_address);
   for (const containers::PortBinding& port : found.ports) {
     started.bindings.push_back({port.container_port, port.host_port, port.protocol});
   }
@@ -248,7 +275,8 @@ std::vector<Fact> TaskDriver::signal(const Task& task, std::size_t container, bo
 }
 
 std::vector<Fact> TaskDriver::remove(const Task& task, std::size_t container) {
-  const Result<void> removed = engine_.remove(container_name(task, container));
+  Result<void> removed = engine_.remove(container_name(task, container));
+  if (removed) removed = network_.leave(task);
   ContainerRemoved fact;
   fact.container = container;
   fact.failed = !removed;

@@ -10,6 +10,7 @@
 #include "containers/engine.h"
 #include "ecs/edges.h"
 #include "ecs/lifecycle.h"
+#include "ecs/task_network.h"
 #include "store/database.h"
 
 namespace kaapi::ecs {
@@ -48,9 +49,10 @@ class TaskDriver {
   static std::string source_key(const Task& task, std::size_t container);
 
  private:
-  containers::ContainerSpec spec_of(const Task& task, std::size_t container) const;
+  std::map<std::string, std::string> labels_of(const Task& task) const;
+  containers::ContainerSpec spec_of(const Task& task, std::size_t container, std::string network) const;
   Result<void> make_image_available(const Task& task, const ContainerState& state);
-  Result<void> make_network(const Task& task);
+  std::vector<Fact> not_made(const Task& task, std::size_t container, std::string_view kind, const Error& error);
   std::vector<Fact> facts_of(const Task& task, std::size_t index, const containers::Container& found);
   void follow(const Task& task, std::size_t container, const std::string& runtime_id);
   void compare(const Task& task, const std::map<std::string, containers::Container>& by_name,
@@ -63,11 +65,12 @@ class TaskDriver {
   Output& output_;
   const Clock& clock_;
   DriverConfig config_;
+  TaskNetwork network_;
 };
 
 // Labels by which a container is found again.
 inline constexpr std::string_view instance_label = "kaapi.instance";
 inline constexpr std::string_view task_label = "kaapi.task";
-inline constexpr std::string_view container_label = "kaapi.container";  // the index in the task
+inline constexpr std::string_view container_label = "kaapi.container";  // the index in the task, or pause_label_value
 
 }  // namespace kaapi::ecs

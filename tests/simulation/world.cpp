@@ -26,9 +26,10 @@ constexpr std::string_view image_name = "app:latest";
 constexpr std::string_view region = "us-east-1";
 constexpr std::string_view cluster = "c";
 
-// Once the trouble is over.
-bool works(Behaviour behaviour) {
-  return behaviour == Behaviour::good || behaviour == Behaviour::slow || behaviour == Behaviour::crashes_soon;
+// Once the trouble is over. Without a health check nobody notices that a version is never ready.
+bool works(Behaviour behaviour, bool checked) {
+  return (!checked && behaviour == Behaviour::never_healthy) || behaviour == Behaviour::good ||
+         behaviour == Behaviour::slow || behaviour == Behaviour::crashes_soon;
 }
 
 Error no_answer() {
@@ -208,7 +209,7 @@ void World::set_up_engine() {
 }
 
 // The task definition of the simulation: one container, or two, with a health check and a log.
-Result<Task> make_task(IdSource& ids, Time now) {
+Result<Task> make_task(IdSource& ids, Time now, bool checked) {
   Task task;
   task.id = ids.hex(32);
   task.region = region;
@@ -223,7 +224,7 @@ Result<Task> make_task(IdSource& ids, Time now) {
   check.command = {"/health"};
   check.interval = Duration(10'000);
   check.retries = 2;
-  container.plan.health_check = check;
+  if (checked) container.plan.health_check = check;
   container.plan.stop_timeout = Duration(5'000);
   container.plan.log = ecs::LogTarget{std::string(region), "g", "s/" + task.id, false};
   task.containers.push_back(std::move(container));
@@ -233,7 +234,7 @@ Result<Task> make_task(IdSource& ids, Time now) {
 void World::start_platform() {
   ecs::TaskFactory factory = [this](store::Session&, const ecs::Service& service, const ecs::Deployment& deployment,
                                     Time now) -> Result<Task> {
-    Result<Task> task = make_task(ids_, now);
+    Result<Task> task = make_task(ids_, now, checked_);
     task->service_id = service.id;
     task->deployment_id = deployment.id;
     task->started_by = deployment.id;
@@ -275,6 +276,7 @@ void World::create_service() {
   service.region = region;
   service.cluster = cluster;
   service.name = "web";
+  checked_ = chance(0.7);
   service.desired_count = static_cast<int>(between(1, 5));
   service.minimum_healthy_percent = chance(0.6) ? 100 : static_cast<int>(between(0, 9)) * 10;
   service.maximum_percent =
@@ -351,7 +353,7 @@ void World::stop_some_task() {
 }
 
 void World::run_task() {
-  Task task = *make_task(ids_, clock_.now());
+  Task task = *make_task(ids_, clock_.now(), checked_);
   task.group = "family:app";
   const Result<void> accepted = database_->write([&](store::Session& session) -> Result<void> {
     ecs::save_task(session, task);
@@ -469,11 +471,14 @@ int World::live(const View& view) {
   }));
 }
 
+bool World::is_healthy(const Task& task) const {
+  if (!task.desired_running || task.status != ecs::TaskStatus::running) return false;
+  return checked_ ? ecs::task_health(task) == ecs::Health::healthy : clock_.now() >= *task.started_at + timing_.settle;
+}
+
 int World::healthy(const View& view) const {
-  return static_cast<int>(std::count_if(view.tasks.begin(), view.tasks.end(), [&](const Task& task) {
-    return task.desired_running && task.status == ecs::TaskStatus::running &&
-           ecs::task_health(task) == ecs::Health::healthy;
-  }));
+  return static_cast<int>(
+      std::count_if(view.tasks.begin(), view.tasks.end(), [&](const Task& task) { return is_healthy(task); }));
 }
 
 void World::check_step(const View& before, const View& after) {
@@ -486,11 +491,9 @@ void World::check_step(const View& before, const View& after) {
   for (const Task& task : after.tasks) {
     const auto known = old.find(task.id);
     any_new = any_new || known == old.end();
-    const bool was_healthy = known != old.end() && known->second->desired_running &&
-                             known->second->status == ecs::TaskStatus::running &&
-                             ecs::task_health(*known->second) == ecs::Health::healthy;
+    const bool was_healthy = known != old.end() && is_healthy(*known->second);
     const bool our_doing = !task.desired_running && task.stop_code == ecs::StopCode::service_scheduler_initiated;
-    stopped_healthy = stopped_healthy || (was_healthy && our_doing && ecs::task_health(task) == ecs::Health::healthy);
+    stopped_healthy = stopped_healthy || (was_healthy && our_doing && ecs::task_health(task) != ecs::Health::unhealthy);
     if (task.resolved) digests[task.deployment_id].insert(task.containers[0].state.image_digest);
   }
   if (any_new && live(after) > ecs::upper_bound(*after.service)) {
@@ -545,15 +548,15 @@ bool World::quiet() {
   const bool ends = primary->rollout_state == ecs::RolloutState::completed && now.deployments.size() == 1 &&
                     live(now) == asked_count_ && healthy(now) == asked_count_;
   const bool failed = primary->rollout_state == ecs::RolloutState::failed && !primary->is_rollback;
-  const bool hopeless =
-      !now.service->breaker_enabled && !works(asked_behaviour_) && clock_.now() > end_of_trouble_ + long_enough;
+  const bool hopeless = !now.service->breaker_enabled && !works(asked_behaviour_, checked_) &&
+                        clock_.now() > end_of_trouble_ + long_enough;
   return ends || failed || hopeless;
 }
 
 void World::check_end() {
   const View now = view();
   const ecs::Deployment& primary = now.deployments.front();
-  const bool good = works(asked_behaviour_);
+  const bool good = works(asked_behaviour_, checked_);
   // ceil(lower) and floor(upper) may meet: then nothing may be started before something stops, nor stopped before
   // something starts.
   const bool stuck_by_bounds = ecs::lower_bound(*now.service) >= ecs::upper_bound(*now.service) && asked_count_ > 0;

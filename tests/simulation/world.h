@@ -86,6 +86,7 @@ class World {
   };
   View view();
   static int live(const View& view);
+  bool is_healthy(const ecs::Task& task) const;
   int healthy(const View& view) const;
   void check_step(const View& before, const View& after);
   void check_end();
@@ -124,6 +125,7 @@ class World {
   std::string asked_deployment_;                 // the last that was acknowledged
   Behaviour asked_behaviour_ = Behaviour::good;
   int asked_count_ = 0;
+  bool checked_ = true;               // its containers have a health check
   bool zero_since_update_ = false;    // no task was wanted at some time since the last update
   std::vector<std::string> one_off_;  // acknowledged tasks of RunTask
   std::string fault_;

@@ -38,7 +38,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   Result<void> open(const std::string& path, bool read_only) {
-    const int flags = (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX;
+    const int flags =
+        (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr) != SQLITE_OK) {
       return make_error(errc::unavailable, fmt::format("cannot open {}: {}", path, sqlite3_errmsg(handle_)), 500);
     }
@@ -120,12 +121,14 @@ void Statement::run() {
 
 std::string_view Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
-  return data == nullptr ? std::string_view() : std::string_view(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
+  return data == nullptr ? std::string_view()
+                         : std::string_view(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
 }
 
 std::string_view Statement::blob(int column) const {
   const auto* data = static_cast<const char*>(sqlite3_column_blob(handle_, column));
-  return data == nullptr ? std::string_view() : std::string_view(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
+  return data == nullptr ? std::string_view()
+                         : std::string_view(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
 }
 
 std::int64_t Statement::number(int column) const {
@@ -208,7 +211,15 @@ void Database::State::commit() {
 void Database::State::run_group(const std::vector<Waiting*>& group) {
   try {
     writer.execute("BEGIN IMMEDIATE", "starting a transaction");
-    for (Waiting* waiting : group) run_one(*waiting);
+    for (Waiting* waiting : group) {
+      run_one(*waiting);
+      // A full disk makes SQLite end the whole transaction by itself (lang_transaction.html, "Response To Errors").
+      if (sqlite3_get_autocommit(writer.handle()) != 0) {
+        throw SqlFailure(waiting->outcome && !*waiting->outcome
+                             ? waiting->outcome->error()
+                             : internal_error("the transaction was given up by the database"));
+      }
+    }
     commit();
     return;
   } catch (const SqlFailure& failure) {
@@ -237,7 +248,8 @@ Result<void> Database::State::migrate(Migrations migrations) {
   }
   for (std::int64_t next = version; next < known; ++next) {
     writer.execute("BEGIN IMMEDIATE", "starting a migration");
-    writer.execute(std::string(migrations[static_cast<std::size_t>(next)]).c_str(), fmt::format("migration {}", next + 1));
+    writer.execute(std::string(migrations[static_cast<std::size_t>(next)]).c_str(),
+                   fmt::format("migration {}", next + 1));
     writer.execute(fmt::format("PRAGMA user_version={}", next + 1).c_str(), "counting a migration");
     writer.execute("COMMIT", "committing a migration");
   }
@@ -271,8 +283,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Migrat
   const Result<void> opened = state.writer.open(path, false);
   if (!opened) return opened.error();
   try {
-    state.writer.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-2048",
-                         fmt::format("opening {}", path));
+    state.writer.execute(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-2048",
+        fmt::format("opening {}", path));
     const Result<void> migrated = state.migrate(migrations);
     if (!migrated) return migrated.error();
   } catch (const SqlFailure& failure) {
@@ -305,7 +318,8 @@ Result<void> Database::run_write(Work work) {
     state.leading = true;
     while (!mine.done) {
       const std::size_t count = std::min(state.queue.size(), max_group);
-      const std::vector<State::Waiting*> group(state.queue.begin(), state.queue.begin() + static_cast<std::ptrdiff_t>(count));
+      const std::vector<State::Waiting*> group(state.queue.begin(),
+                                               state.queue.begin() + static_cast<std::ptrdiff_t>(count));
       state.queue.erase(state.queue.begin(), state.queue.begin() + static_cast<std::ptrdiff_t>(count));
       lock.unlock();
       state.run_group(group);

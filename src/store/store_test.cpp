@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -100,6 +101,25 @@ TEST_F(StoreTest, ConcurrentWritersShareCommitsAndLoseNothing) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(count(*database), 400);
   EXPECT_LE(commits, 400);
+}
+
+// What a full disk does: the database gives up the whole transaction, and everyone who shared it must hear of it.
+TEST_F(StoreTest, AGivenUpTransactionFailsForItsWholeGroup) {
+  auto database = *Database::open(path_, schema_one);
+  ASSERT_TRUE(database->write([](Session& session) -> Result<void> {
+    session.run("PRAGMA max_page_count=4");
+    return ok();
+  }));
+  std::vector<std::thread> threads;
+  std::atomic<int> kept = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 40; ++i) kept += add(*database, fmt::format("{}-{}-{}", t, i, std::string(500, 'x'))) ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LT(kept, 160);
+  EXPECT_EQ(count(*database), kept);
 }
 
 TEST_F(StoreTest, ACrashBeforeTheCommitLosesItAndOneAfterKeepsIt) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <thread>
 
 namespace kaapi::containers {
 namespace {
@@ -126,6 +127,24 @@ TEST_F(Conformance, CreatesOncePerName) {
   EXPECT_EQ(code_of(refused), errc::conflict);
   other.labels.clear();
   EXPECT_EQ(code_of(engine().create(other)), errc::conflict);
+}
+
+TEST_F(Conformance, CreatesOneContainerWhenManyAsk) {
+  const ContainerSpec wanted = spec("crowd");
+  std::vector<Result<std::string>> ids(8, internal_error("not asked yet"));
+  std::vector<std::thread> threads;
+  for (Result<std::string>& id : ids) {
+    threads.emplace_back([&] { id = engine().create(wanted); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  const std::string id = create(wanted);
+  for (const Result<std::string>& each : ids) {
+    ASSERT_TRUE(each) << each.error().message;
+    EXPECT_EQ(*each, id);
+  }
+  EXPECT_EQ(engine().list(wanted.labels).value().size(), 1U);
 }
 
 TEST_F(Conformance, ShowsAContainerThroughItsLife) {

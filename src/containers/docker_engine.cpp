@@ -8,6 +8,7 @@
 #include "containers/docker_api.h"
 #include "containers/docker_events.h"
 #include "containers/docker_json.h"
+#include "containers/docker_networks.h"
 #include "containers/docker_output.h"
 
 namespace kaapi::containers {
@@ -16,8 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t max_exec_output_bytes = 4 * 1024;
-// A name is taken until a removal has ended, so creating may have to try again.
-constexpr int max_create_attempts = 5;
+// A name is taken before its container can be seen, and until a removal has ended: creating may have to try again.
+constexpr milliseconds first_create_retry{2};
+constexpr milliseconds longest_create_retry{100};
 // After its output has ended, a command's exit code may take a moment.
 constexpr milliseconds exit_code_poll{2};
 constexpr milliseconds exit_code_call_timeout{2'000};
@@ -55,10 +57,9 @@ class DockerEngine::Impl {
     std::string failure;  // the engine's words; empty: it worked
   };
   Result<ImageOutcome> make_image(const http::ClientRequest& request, milliseconds timeout, const std::string& what);
-  Result<void> keep_one_network(const std::string& name, const std::string& made);
 
   std::shared_ptr<DockerApi> api;
-  std::mutex networks;  // one ensure_network() at a time: the engine lets two of one name pass when they come together
+  std::mutex networks;  // one ensure_network() at a time
 };
 
 DockerEngine::DockerEngine(DockerConfig config) : impl_(std::make_unique<Impl>(std::move(config))) {}
@@ -179,7 +180,8 @@ Result<std::string> DockerEngine::Impl::find_by_name(const ContainerSpec& spec, 
 Result<std::string> DockerEngine::create(const ContainerSpec& spec) {
   const std::string body = create_body(spec);
   const std::string path = "/containers/create?name=" + percent_encode(spec.name);
-  for (int attempt = 1;; ++attempt) {
+  const auto deadline = std::chrono::steady_clock::now() + impl_->config().call_timeout;
+  for (milliseconds wait = first_create_retry;; wait = std::min(2 * wait, longest_create_retry)) {
     const auto created =
         impl_->api->call_json("POST", path, body, impl_->config().slow_call_timeout, "create container " + spec.name);
     if (created) {
@@ -190,9 +192,17 @@ Result<std::string> DockerEngine::create(const ContainerSpec& spec) {
       return created.error();
     }
     Result<std::string> found = impl_->find_by_name(spec, created.error());
-    if (found || found.error().code != errc::not_found || attempt == max_create_attempts) {
+    if (found || found.error().code != errc::not_found) {
       return found;
     }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return make_error(errc::timed_out,
+                        fmt::format("the Docker Engine has been making or removing another container of the name {} "
+                                    "for {} ms",
+                                    spec.name, impl_->config().call_timeout.count()),
+                        504);
+    }
+    std::this_thread::sleep_for(wait);
   }
 }
 
@@ -327,71 +337,7 @@ Result<ExecResult> DockerEngine::exec(const std::string& container, const std::v
 
 Result<void> DockerEngine::ensure_network(const std::string& name, const std::map<std::string, std::string>& labels) {
   const std::lock_guard lock(impl_->networks);
-  const milliseconds timeout = impl_->config().call_timeout;
-  const auto known =
-      impl_->api->call_json("GET", "/networks/" + percent_encode(name), {}, timeout, "inspect network " + name);
-  if (known && string_member(*known, "Name") == name) {
-    if (const std::string driver = string_member(*known, "Driver"); driver != "bridge") {
-      return make_error(
-          errc::conflict,
-          fmt::format("a network '{}' exists, but its driver is '{}' and not 'bridge': remove it or use another name",
-                      name, driver),
-          409);
-    }
-    return ok();
-  }
-  if (!known && known.error().code != errc::not_found) {
-    return known.error();
-  }
-  std::string body;
-  JsonWriter writer(body);
-  writer.begin_object();
-  writer.key("Name");
-  writer.value(name);
-  writer.key("Driver");
-  writer.value("bridge");
-  writer.key("CheckDuplicate");
-  writer.value(true);
-  writer.key("Labels");
-  writer.begin_object();
-  for (const auto& [key, value] : labels) {
-    writer.key(key);
-    writer.value(value);
-  }
-  writer.end_object();
-  writer.end_object();
-  const auto created =
-      impl_->api->call_json("POST", "/networks/create", std::move(body), timeout, "create network " + name);
-  if (!created) {
-    // 409: somebody else was quicker.
-    return created.error().code == errc::conflict && created.error().message.find("already exists") != std::string::npos
-               ? ok()
-               : Result<void>(created.error());
-  }
-  return impl_->keep_one_network(name, string_member(*created, "Id"));
-}
-
-// Two processes that create at once may both succeed; all of them then agree on the smallest id and the others withdraw
-// theirs.
-Result<void> DockerEngine::Impl::keep_one_network(const std::string& name, const std::string& made) {
-  const auto listed = api->call_json("GET", "/networks?filters=" + encode_filters({}, {{"name", {name}}}), {},
-                                     config().call_timeout, "list networks");
-  if (!listed) {
-    return listed.error();
-  }
-  std::string first = made;
-  if (listed->is_array()) {
-    for (const json::value& entry : listed->get_array()) {
-      if (string_member(entry, "Name") == name) {
-        first = std::min(first, string_member(entry, "Id"));
-      }
-    }
-  }
-  if (first == made) {
-    return ok();
-  }
-  const auto removed = api->call("DELETE", "/networks/" + made, {}, config().call_timeout, "remove network " + name);
-  return removed || removed.error().code == errc::not_found ? ok() : Result<void>(removed.error());
+  return ensure_docker_network(*impl_->api, name, labels);
 }
 
 Result<void> DockerEngine::remove_network(const std::string& name) {

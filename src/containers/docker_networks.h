@@ -1,0 +1,16 @@
+#pragma once
+// Bridge networks of one Docker Engine. Private to DockerEngine.
+
+#include <map>
+#include <string>
+
+#include "containers/docker_api.h"
+
+namespace kaapi::containers {
+
+// See Engine::ensure_network(). The engine itself would make a second network of the same name when two ask at once:
+// one thread of this process at a time, and processes that meet agree on one.
+Result<void> ensure_docker_network(DockerApi& api, const std::string& name,
+                                   const std::map<std::string, std::string>& labels);
+
+}  // namespace kaapi::containers

@@ -245,7 +245,10 @@ std::vector<Fact> TaskDriver::probe(const Task& task, std::size_t container) {
     probed.output = fmt::format("the health check did not end within {} ms", check.timeout.count());
     return one(std::move(probed));
   }
-  if (result.error().code == errc::unavailable) return {};  // says nothing about the container
+  if (result.error().code == errc::unavailable) {
+    probed.answered = false;
+    return one(std::move(probed));
+  }
   // It may have ended a moment ago; if it still runs, the check itself cannot be run, which is a failure.
   std::vector<Fact> facts = look(task, container);
   probed.output = result.error().message.substr(0, max_probe_output);

@@ -212,6 +212,7 @@ class Upward {
   void probe(std::size_t i) {
     const Container& container = task_.containers[i];
     if (container.state.phase != Phase::running || !container.plan.health_check || flag(busy_.probing, i)) return;
+    if (task_.retry_at) return;  // the engine does not answer; step() has asked to be woken
     const Time due = next_probe_at(*container.plan.health_check, container.state);
     if (due <= now_) {
       plan_.actions.emplace_back(ProbeContainer{i});
@@ -367,6 +368,10 @@ void apply(Task& task, const Fact& fact, Time now) {
                  },
                  [&](const ContainerProbed& probed) {
                    if (!known(probed.container)) return;
+                   if (!probed.answered) {
+                     task.retry_at = now + engine_retry;
+                     return;
+                   }
                    Container& container = task.containers[probed.container];
                    const bool current =
                        container.state.phase == Phase::running && container.state.runtime_id == probed.runtime_id;

@@ -66,6 +66,7 @@ struct ContainerProbed {
   std::size_t container = 0;
   std::string runtime_id;
   bool success = false;
+  bool answered = true;  // false: the engine did not answer, which says nothing about the container
   std::string output;
   Time at{};
 };

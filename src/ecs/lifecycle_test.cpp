@@ -282,6 +282,22 @@ TEST(Health, FailuresCountAtTheConfiguredPace) {
   }
 }
 
+// An engine that is away must cost no processor time: the probe is tried again a second later, and nothing is counted.
+TEST(Health, AnEngineThatIsAwayIsAskedAgainLater) {
+  Task task = running_task();
+  task.containers[0].plan.health_check = HealthCheck{};
+  apply(task, probed(true, at(10)), at(10));
+  ContainerProbed lost = probed(false, at(30'010));
+  lost.answered = false;
+  apply(task, lost, at(30'010));
+  const TaskPlan plan = lifecycle(task, {}, at(30'010));
+  EXPECT_TRUE(plan.actions.empty());
+  EXPECT_EQ(plan.wake_at, at(31'010));
+  EXPECT_EQ(count<ProbeContainer>(lifecycle(task, {}, at(31'010))), 1);
+  EXPECT_EQ(task_health(task), Health::healthy);
+  EXPECT_EQ(task.containers[0].state.failures, 0);
+}
+
 TEST(Health, AProbeToldTwiceOrOfAnotherContainerCountsOnce) {
   Task task = running_task();
   HealthCheck check;

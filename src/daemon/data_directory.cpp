@@ -86,7 +86,9 @@ DataDirectory::~DataDirectory() {
 
 Result<void> DataDirectory::read_instance(IdSource& ids) {
   const std::string path = file(instance_name);
-  if (::access(path.c_str(), F_OK) != 0) {
+  // Without the state that knows them, containers of before are nobody's to remove: a new name leaves them alone.
+  const bool knows_containers = ::access(file(control_database_name).c_str(), F_OK) == 0;
+  if (::access(path.c_str(), F_OK) != 0 || !knows_containers) {
     instance_ = ids.hex(instance_digits);
     const Result<void> written = write_file_atomically(path, instance_ + "\n", 0644);
     return written ? ok() : cannot_use(path_, written.error().message);

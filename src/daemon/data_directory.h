@@ -3,11 +3,15 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/ids.h"
 
 namespace kaapi::daemon {
+
+// What runs here: clusters, services, tasks. Opened by Platform.
+inline constexpr std::string_view control_database_name = "control.db";
 
 // Holds DIRECTORY/lock (flock, so a crash lets go of it) until destroyed. Movable; one thread.
 class DataDirectory {
@@ -21,7 +25,7 @@ class DataDirectory {
 
   const std::string& path() const { return path_; }
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
-  // 12 hex digits that tell this folder's containers from those of any other.
+  // 12 hex digits that tell this folder's containers from those of any other. A new one where control.db is missing.
   const std::string& instance() const { return instance_; }
 
   // Where clients on this machine find the platform, for `kaapi env`; removed when destroyed.

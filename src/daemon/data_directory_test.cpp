@@ -30,10 +30,25 @@ TEST_F(DataDirectoryTest, IsMadeForItsOwnerOnly) {
   EXPECT_EQ(info.st_mode & 0777U, 0700U);
 }
 
-TEST_F(DataDirectoryTest, KeepsItsInstance) {
+TEST_F(DataDirectoryTest, IsMadeWhereWeAre) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(parent_.path());
+  const Result<DataDirectory> directory = DataDirectory::open("staging", ids_);
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(directory) << directory.error().message;
+  EXPECT_EQ(directory->path(), parent_.file("staging"));
+}
+
+TEST_F(DataDirectoryTest, KeepsItsInstanceAsLongAsItKeepsItsState) {
+  ASSERT_TRUE(DataDirectory::open(path_, ids_));
+  const std::string state = path_ + "/control.db";
+  std::ofstream(state) << "";
   const std::string first = DataDirectory::open(path_, ids_)->instance();
   EXPECT_THAT(first, MatchesRegex("[0-9a-f]{12}"));
   EXPECT_EQ(DataDirectory::open(path_, ids_)->instance(), first);
+  // Containers that this state does not know must not be taken for leftovers.
+  ASSERT_EQ(::unlink(state.c_str()), 0);
+  EXPECT_NE(DataDirectory::open(path_, ids_)->instance(), first);
 }
 
 TEST_F(DataDirectoryTest, BelongsToOneAtATime) {
@@ -51,6 +66,7 @@ TEST_F(DataDirectoryTest, BelongsToOneAtATime) {
 
 TEST_F(DataDirectoryTest, RefusesADamagedInstanceFile) {
   { ASSERT_TRUE(DataDirectory::open(path_, ids_)); }
+  std::ofstream(path_ + "/control.db") << "";
   std::ofstream(path_ + "/instance") << "no\n";
   const Result<DataDirectory> again = DataDirectory::open(path_, ids_);
   ASSERT_FALSE(again);

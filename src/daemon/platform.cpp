@@ -231,7 +231,7 @@ Result<std::unique_ptr<Platform>> Platform::open(PlatformConfig config, containe
   auto logs_opening = open_database("logs.db", logs::migrations());
   auto registry_opening = open_database("registry.db", registry::migrations());
   Result<std::unique_ptr<store::Database>> control =
-      store::Database::open(directory->file("control.db"), ecs::migrations());
+      store::Database::open(directory->file(control_database_name), ecs::migrations());
   Result<std::unique_ptr<store::Database>> logs = logs_opening.get();
   Result<std::unique_ptr<store::Database>> registry = registry_opening.get();
   for (const auto* opened : {&control, &logs, &registry}) {

@@ -1,82 +1,68 @@
-#!/usr/bin/env python3
-"""Pushes and pulls one large blob, by turns, to Kaapi's registry and to Debian's docker-registry, and prints the ratios.
+"""Pushes and pulls one large blob, by turns, to Kaapi's registry and to Debian's docker-registry.
 
-    cmake --build build --target registry_server
-    bench/registry_push.py [--build build] [--mib 512] [--rounds 5]
-
-Both servers run on free ports of the loopback with data in one temporary folder; both are pushed to as docker does (POST, one
-PATCH with the whole blob, PUT with the digest) by the same client, which hands the file to the kernel (sendfile) so that it costs
-little itself. Every round pushes new content. The ratio is that of the medians, ours to theirs: below 1 is faster.
+Both are pushed to as docker does (POST, one PATCH with the whole blob, PUT with the digest) by the same client, which hands the file
+to the kernel (sendfile) so that it costs little itself. Every round pushes new content. Kaapi checks a token on every request; the
+peer checks nothing. Below 1 is faster.
 """
 
-import argparse
+import base64
+import dataclasses
 import hashlib
 import http.client
 import os
-import pathlib
-import shutil
-import socket
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.parse
 
+import common
+from common import say
+
 REPOSITORY = "bench/blob"
+BLOB_MIB = 512
+ROUNDS = 5
 PIECE_BYTES = 1 << 20
 START_TIMEOUT_S = 10
+TRANSFER_TIMEOUT_S = 600
+ASKED_PUSH_RATIO = 0.5
+ASKED_PULL_RATIO = 1.0
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@dataclasses.dataclass
+class Side:
+    """One of the two servers, and what a client of it says on every request."""
+
+    port: int
+    pid: int
+    headers: dict
 
 
-def wait_until_it_answers(port):
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", "/v2/")
-            connection.getresponse().read()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                sys.exit(f"the server on port {port} does not answer after {START_TIMEOUT_S} s")
-            time.sleep(0.05)
-
-
-def start_kaapi(build, folder):
-    program = pathlib.Path(build) / "bench" / "registry_server"
-    if not program.exists():
-        sys.exit(f"{program} is missing: cmake --build {build} --target registry_server")
-    port = free_port()
-    log = open(folder / "kaapi.log", "wb")
-    process = subprocess.Popen([program, folder / "kaapi", str(port), REPOSITORY], stdout=log, stderr=log)
-    return process, port
+def answers(port):
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection.request("GET", "/v2/")
+        return connection.getresponse().read() is not None
+    except OSError:
+        return False
 
 
 def start_docker_registry(folder):
-    program = shutil.which("docker-registry")
-    if not program:
-        sys.exit("docker-registry is missing: apt-get install docker-registry")
-    port = free_port()
+    program = common.need("docker-registry", "tools/dev/install-packages bench")
+    port = common.free_port()
     config = folder / "config.yml"
     config.write_text(
         f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
         f"storage: {{filesystem: {{rootdirectory: {folder}/docker-registry}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
     )
-    log = open(folder / "docker-registry.log", "wb")
-    process = subprocess.Popen([program, "serve", config], stdout=log, stderr=log)
+    with open(folder / "docker-registry.log", "wb") as log:
+        process = subprocess.Popen([program, "serve", config], stdout=log, stderr=log)
     return process, port
 
 
 def expect(response, status):
     body = response.read()
     if response.status != status:
-        sys.exit(f"expected {status}, got {response.status}: {body[:500]!r}")
+        raise common.BenchError(f"expected {status}, got {response.status}: {body[:500]!r}")
     return response
 
 
@@ -85,38 +71,38 @@ def target_of(response):
     return location.path, location.query
 
 
-def push(port, path, digest):
+def push(side, path, digest):
     """Seconds from the first request to the answer that the blob is stored."""
     begin = time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-    connection.request("POST", f"/v2/{REPOSITORY}/blobs/uploads/", headers={"Content-Length": "0"})
+    connection = http.client.HTTPConnection("127.0.0.1", side.port, timeout=TRANSFER_TIMEOUT_S)
+    connection.request("POST", f"/v2/{REPOSITORY}/blobs/uploads/", headers={"Content-Length": "0", **side.headers})
     where, query = target_of(expect(connection.getresponse(), 202))
     connection.putrequest("PATCH", f"{where}?{query}" if query else where)
-    connection.putheader("Content-Type", "application/octet-stream")
-    connection.putheader("Content-Length", str(os.path.getsize(path)))
+    for name, value in {"Content-Type": "application/octet-stream", "Content-Length": str(os.path.getsize(path)), **side.headers}.items():
+        connection.putheader(name, value)
     connection.endheaders()
     with open(path, "rb") as blob:
         connection.sock.sendfile(blob)
     where, query = target_of(expect(connection.getresponse(), 202))
     query = f"{query}&digest={digest}" if query else f"digest={digest}"
-    connection.request("PUT", f"{where}?{query}", headers={"Content-Length": "0"})
+    connection.request("PUT", f"{where}?{query}", headers={"Content-Length": "0", **side.headers})
     expect(connection.getresponse(), 201)
     return time.perf_counter() - begin
 
 
-def pull(port, digest, size):
+def pull(side, digest, size):
     buffer = bytearray(PIECE_BYTES)
     begin = time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-    connection.request("GET", f"/v2/{REPOSITORY}/blobs/{digest}")
+    connection = http.client.HTTPConnection("127.0.0.1", side.port, timeout=TRANSFER_TIMEOUT_S)
+    connection.request("GET", f"/v2/{REPOSITORY}/blobs/{digest}", headers=side.headers)
     response = connection.getresponse()
     if response.status != 200:
-        sys.exit(f"expected 200, got {response.status}")
+        raise common.BenchError(f"expected 200, got {response.status}")
     received = 0
     while count := response.readinto(buffer):
         received += count
     if received != size:
-        sys.exit(f"expected {size} bytes, got {received}")
+        raise common.BenchError(f"expected {size} bytes, got {received}")
     return time.perf_counter() - begin
 
 
@@ -132,61 +118,58 @@ def change(path, round_number):
     return "sha256:" + hasher.hexdigest()
 
 
-def cpu_seconds(process):
-    with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def measure(action, process):
+def measured(action, side):
     """Wall seconds of one transfer, and the processor seconds that the server spent on it: those depend less on the machine's load."""
-    before = cpu_seconds(process)
+    before = common.cpu_seconds(side.pid)
     wall = action()
-    return wall, cpu_seconds(process) - before
+    return wall, common.cpu_seconds(side.pid) - before
 
 
-def report(what, ours, theirs):
-    for column, kind in enumerate(("wall", "processor")):
-        mine, peer = (statistics.median(row[column] for row in rows) for rows in (ours, theirs))
-        print(f"{what}, {kind}: kaapi {mine:.3f} s, docker-registry {peer:.3f} s, ratio {mine / peer:.2f}")
+def transfers(sides, blob):
+    """For push and pull, one list of (wall, processor) for each side. Who comes first changes with every round."""
+    times = {"push": ([], []), "pull": ([], [])}
+    for round_number in range(ROUNDS):
+        order = range(len(sides)) if round_number % 2 == 0 else reversed(range(len(sides)))
+        common.wait_for_quiet()
+        for index in order:
+            side = sides[index]
+            digest = change(blob, len(sides) * round_number + index)
+            times["push"][index].append(measured(lambda: push(side, blob, digest), side))
+            times["pull"][index].append(measured(lambda: pull(side, digest, BLOB_MIB * PIECE_BYTES), side))
+    return times
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default="build")
-    parser.add_argument("--mib", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="kaapi-bench-"))
-    processes = []
-    try:
-        kaapi, kaapi_port = start_kaapi(arguments.build, folder)
-        processes.append(kaapi)
-        peer, peer_port = start_docker_registry(folder)
-        processes.append(peer)
-        for port in (kaapi_port, peer_port):
-            wait_until_it_answers(port)
-        blob = folder / "blob"
-        with open(blob, "wb") as out:
-            for _ in range(arguments.mib):
-                out.write(os.urandom(PIECE_BYTES))
-        times = {name: ([], []) for name in ("push", "pull")}
-        for round_number in range(arguments.rounds):
-            sides = [(0, kaapi, kaapi_port), (1, peer, peer_port)]
-            for side, process, port in sides if round_number % 2 == 0 else reversed(sides):
-                digest = change(blob, 2 * round_number + side)
-                times["push"][side].append(measure(lambda: push(port, blob, digest), process))
-                times["pull"][side].append(measure(lambda: pull(port, digest, arguments.mib * PIECE_BYTES), process))
-        for name, (ours, theirs) in times.items():
-            report(f"{name} of {arguments.mib} MiB, median of {arguments.rounds}", ours, theirs)
-        with open(f"/proc/{kaapi.pid}/status", encoding="ascii") as status:
-            print("kaapi's largest resident size:", next(line.split(":")[1].strip() for line in status if line.startswith("VmHWM")))
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait()
-        shutil.rmtree(folder)
+def report(what, ours, theirs, asked):
+    wall, processor = ([statistics.median(row[column] for row in rows) for rows in (ours, theirs)] for column in (0, 1))
+    say(f"  {what}: wall {wall[0]:.3f} s against {wall[1]:.3f} s, processor {processor[0]:.3f} s against {processor[1]:.3f} s")
+    return common.compared(f"{what} of {BLOB_MIB} MiB", *wall, "docker-registry", asked)
 
 
-if __name__ == "__main__":
-    main()
+def kaapi_side(kaapi):
+    kaapi.start()
+    kaapi.aws("ecr", "create-repository", "--repository-name", REPOSITORY)
+    login = f"AWS:{kaapi.aws('ecr', 'get-login-password').strip()}"
+    basic = base64.b64encode(login.encode()).decode()
+    return Side(kaapi.port, kaapi.process.pid, {"Authorization": f"Basic {basic}"})
+
+
+def measure(build):
+    common.need_docker()  # kaapi up wants it
+    with common.work_folder() as folder:
+        kaapi, peer = common.Kaapi(build, folder), None
+        try:
+            ours = kaapi_side(kaapi)
+            peer, peer_port = start_docker_registry(folder)
+            common.until("docker-registry answers", lambda: answers(peer_port), START_TIMEOUT_S)
+            blob = folder / "blob"
+            with open(blob, "wb") as out:
+                for _ in range(BLOB_MIB):
+                    out.write(os.urandom(PIECE_BYTES))
+            times = transfers([ours, Side(peer_port, peer.pid, {})], blob)
+            say(f"  kaapi's largest resident size: {common.memory_mib(ours.pid, 'VmHWM'):.1f} MiB")
+        finally:
+            if peer:
+                peer.terminate()
+                peer.wait()
+            kaapi.clean_up()
+    return [report("push", *times["push"], ASKED_PUSH_RATIO), report("pull", *times["pull"], ASKED_PULL_RATIO)]

@@ -1,0 +1,98 @@
+"""The service that benchmarks roll out and describe: two tasks of examples/backend with a health check."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+import common
+from common import BenchError, run, until
+
+CLUSTER = "bench-cluster"
+SERVICE = "bench-service"
+FAMILY = "bench"
+TASKS = 2
+IMAGE = "kaapi-bench-backend:latest"
+HEALTH_CHECK = {"command": ["CMD", "/backend", "--health"], "interval": 5, "timeout": 2, "retries": 3, "startPeriod": 30}
+# The image carries the same check for whoever reads it from there (Swarm), with the shortest interval that Docker suggests:
+# Docker probes for the first time after one interval, so a longer one would make it slower than it can be.
+DOCKERFILE = """FROM scratch
+COPY backend /backend
+ENV PORT=8080
+EXPOSE 8080
+USER 65534:65534
+HEALTHCHECK --interval=1s --timeout=2s --retries=3 CMD ["/backend", "--health"]
+ENTRYPOINT ["/backend"]
+"""
+
+
+def build_image(build, folder):
+    program = pathlib.Path(build) / "examples" / "backend" / "backend"
+    if not program.is_file():
+        raise BenchError(f"{program} is missing: cmake --build {build} --target example_backend")
+    context = folder / "image"
+    context.mkdir()
+    shutil.copy(program, context / "backend")
+    run(["strip", context / "backend"])
+    (context / "Dockerfile").write_text(DOCKERFILE)
+    run(["docker", "build", "-t", IMAGE, context], env={**os.environ, "DOCKER_BUILDKIT": "0"})
+
+
+def push_image(kaapi):
+    """Into the platform's own registry, with the real clients. Answers the name under which tasks ask for it."""
+    registry = f"localhost:{kaapi.port}"
+    name = f"{registry}/bench-backend:latest"
+    kaapi.aws("ecr", "create-repository", "--repository-name", "bench-backend")
+    environment = kaapi.client_environment()
+    run(["docker", "login", "--username", "AWS", "--password-stdin", registry], env=environment, input=kaapi.aws("ecr", "get-login-password"))
+    run(["docker", "tag", IMAGE, name])
+    run(["docker", "push", name], env=environment)
+    return name
+
+
+def remove_images(*names):
+    for name in names:
+        subprocess.run(["docker", "rmi", "-f", name], capture_output=True, check=False)
+
+
+def create(ecs, image):
+    """Creates cluster, definition and service, and waits until its first deployment is over."""
+    ecs("CreateCluster", clusterName=CLUSTER)
+    ecs("RegisterTaskDefinition", family=FAMILY, networkMode="awsvpc", cpu="256", memory="512", requiresCompatibilities=["FARGATE"], containerDefinitions=[{
+        "name": "backend", "image": image, "essential": True, "portMappings": [{"containerPort": 8080}],
+        "environment": [{"name": "VERSION", "value": "bench"}], "healthCheck": HEALTH_CHECK,
+        "logConfiguration": {"logDriver": "awslogs", "options": {
+            "awslogs-group": "/ecs/bench", "awslogs-region": common.REGION, "awslogs-stream-prefix": "ecs", "awslogs-create-group": "true"}},
+    }])
+    ecs("CreateService", cluster=CLUSTER, serviceName=SERVICE, taskDefinition=FAMILY, desiredCount=TASKS, launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-local"]}},
+        deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}})
+    until("the first deployment is over", lambda: completed(describe(ecs)), 120)
+
+
+def describe(ecs):
+    return ecs("DescribeServices", cluster=CLUSTER, services=[SERVICE])["services"][0]
+
+
+def completed(service):
+    deployments = service["deployments"]
+    return len(deployments) == 1 and deployments[0]["rolloutState"] == "COMPLETED"
+
+
+def delete(ecs):
+    ecs("DeleteService", cluster=CLUSTER, service=SERVICE, force=True)
+    until("the service's tasks are gone", lambda: describe(ecs)["status"] == "INACTIVE", 60)
+
+
+@contextlib.contextmanager
+def running(kaapi):
+    """The client of a platform on which the service runs."""
+    name = push_image(kaapi)
+    try:
+        ecs = kaapi.client()
+        create(ecs, name)
+        yield ecs
+        delete(ecs)
+    finally:
+        remove_images(name)

@@ -33,6 +33,7 @@ Result<void> make_folder(const std::string& path) {
   std::error_code failure;
   const std::filesystem::path folder(path);
   if (std::filesystem::is_directory(folder, failure)) return ok();
+  failure.clear();  // that it is not there yet is no failure
   if (folder.has_parent_path()) std::filesystem::create_directories(folder.parent_path(), failure);
   if (failure) return cannot_use(path, failure.message());
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot_use(path, std::strerror(errno));

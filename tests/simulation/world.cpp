@@ -191,7 +191,7 @@ void World::set_up_engine() {
     const bool ready = behaviour != Behaviour::never_healthy && (behaviour != Behaviour::slow || age > Duration(4'000));
     return ExecResult{ready && !flaps ? 0 : 1, ""};
   });
-  engine_.set_signal([this](const containers::Container& container, std::string_view signal) -> std::optional<int> {
+  engine_.set_signal([](const containers::Container& container, std::string_view signal) -> std::optional<int> {
     // One in eight containers ignores SIGTERM, for its whole life.
     const bool ignores = std::hash<std::string>()(container.name) % 8 == 0;
     if (signal != "SIGKILL" && ignores) return std::nullopt;

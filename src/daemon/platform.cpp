@@ -253,9 +253,10 @@ Result<std::unique_ptr<Platform>> Platform::open(PlatformConfig config, containe
 
 Result<void> Platform::start() {
   Rooms& rooms = *rooms_;
+  // Told before anybody is answered: who waited for an answer may ask for the endpoint next.
+  if (const Result<void> told = rooms.directory.publish_endpoint(rooms.addresses.endpoint); !told) return told.error();
   if (const Result<void> listening = rooms.server.start(); !listening) return listening.error();
   rooms.running = true;
-  if (const Result<void> told = rooms.directory.publish_endpoint(rooms.addresses.endpoint); !told) return told.error();
   // First the ear, then the look: what happens in between is heard.
   rooms.events = rooms.engine.watch(rooms.driver->our_labels(),
                                     [&rooms](const containers::Event& event) { rooms.scheduler->engine_event(event); });

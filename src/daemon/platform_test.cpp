@@ -153,6 +153,16 @@ TEST_F(PlatformTest, TellsClientsWhereItIsWhileItRuns) {
   EXPECT_EQ(running_endpoint(directory_.path()), std::nullopt);
 }
 
+// `kaapi env` is often the next command of whoever waited for /healthz.
+TEST_F(PlatformTest, TellsWhereItIsBeforeItAnswers) {
+  std::filesystem::create_directory(directory_.file("endpoint"));
+  auto opened = Platform::open(config(), engine_);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_FALSE((*opened)->start());
+  http::Client client({"", "127.0.0.1", (*opened)->port()});
+  EXPECT_FALSE(client.send(http::ClientRequest(), patience)) << "nobody listens yet";
+}
+
 TEST_F(PlatformTest, RefusesASecondInstance) {
   const auto platform = started();
   const Error error = refusal(config());

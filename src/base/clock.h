@@ -1,6 +1,6 @@
 #pragma once
-// Time as the product sees it: milliseconds since the Unix epoch, read through an interface so that tests and the simulation
-// own it.
+// Time as the product sees it: milliseconds since the Unix epoch, read through an interface so that tests and the
+// simulation own it.
 
 #include <chrono>
 #include <cstdint>

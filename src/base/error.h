@@ -8,12 +8,13 @@
 
 namespace kaapi {
 
-// One expected failure. `code` is the name a client branches on: AWS's error type where the failure is answered on the wire
-// ("ClusterNotFoundException"), or one of the names in `errc` where it stays inside. `message` is one sentence for a person: what
-// failed, why, and what to do; it never holds a secret.
+// One expected failure. `code` is the name a client branches on: AWS's error type where the failure is answered on the
+// wire ("ClusterNotFoundException"), or one of the names in `errc` where it stays inside. `message` is one sentence for
+// a person: what failed, why, and what to do; it never holds a secret.
 struct Error {
   Error() = default;
-  // A constructor, because as an aggregate it would be constructible from one string and make Result<std::string> ambiguous.
+  // A constructor, because as an aggregate it would be constructible from one string and make Result<std::string>
+  // ambiguous.
   Error(std::string error_code, std::string text, int http_status = 400)
       : code(std::move(error_code)), message(std::move(text)), status(http_status) {}
 

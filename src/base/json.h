@@ -14,7 +14,8 @@ namespace json = boost::json;
 
 inline constexpr std::size_t max_json_depth = 48;
 
-// Parses one JSON text. Errors: `Invalid` with the position. Refuses deeper nesting than max_json_depth and trailing text.
+// Parses one JSON text. Errors: `Invalid` with the position. Refuses deeper nesting than max_json_depth and trailing
+// text.
 Result<json::value> parse_json(std::string_view text);
 
 // The member `key` of an object, or nullptr when `value` is no object or has no such member.
@@ -24,8 +25,8 @@ std::string string_member(const json::value& value, std::string_view key, std::s
 std::int64_t int_member(const json::value& value, std::string_view key, std::int64_t otherwise = 0);
 bool bool_member(const json::value& value, std::string_view key, bool otherwise = false);
 
-// Writes one JSON text in order, with no intermediate tree. The caller keeps begin/end balanced and calls key() before each value
-// in an object; commas are placed here. Not thread-safe. `out` must outlive the writer.
+// Writes one JSON text in order, with no intermediate tree. The caller keeps begin/end balanced and calls key() before
+// each value in an object; commas are placed here. Not thread-safe. `out` must outlive the writer.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}

@@ -40,7 +40,8 @@ bool equal_constant_time(std::string_view a, std::string_view b);
 std::string encode_page_token(std::string_view scope, std::string_view position);
 std::optional<std::string> decode_page_token(std::string_view scope, std::string_view token);
 
-// Files: whole-file read with a size limit, and an atomic, durable write (temporary file, fsync, rename, fsync of the folder).
+// Files: whole-file read with a size limit, and an atomic, durable write (temporary file, fsync, rename, fsync of the
+// folder).
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode);
 

@@ -1,6 +1,7 @@
 #pragma once
 // SQLite, wrapped: statements, one writer with group commit, consistent readers, migrations.
-// Rules taken from SQLite's documentation: WAL mode (wal.html), synchronous=FULL so that a commit survives power loss (pragma.html).
+// Rules taken from SQLite's documentation: WAL mode (wal.html), synchronous=FULL so that a commit survives power loss
+// (pragma.html).
 
 #include <cstdint>
 #include <functional>
@@ -21,8 +22,8 @@ struct sqlite3_stmt;
 
 namespace kaapi::store {
 
-// A SQL error is a mistake of ours or a failing disk: it leaves a write() or read() as Error `Damaged` or `InternalError`.
-// Inside the callbacks it travels as this exception, so that operations stay readable.
+// A SQL error is a mistake of ours or a failing disk: it leaves a write() or read() as Error `Damaged` or
+// `InternalError`. Inside the callbacks it travels as this exception, so that operations stay readable.
 class SqlFailure : public std::exception {
  public:
   explicit SqlFailure(Error error) : error_(std::move(error)) {}
@@ -33,7 +34,8 @@ class SqlFailure : public std::exception {
   Error error_;
 };
 
-// One use of a prepared statement: bind, then step. Resets itself when destroyed. Not thread-safe; lives inside one callback.
+// One use of a prepared statement: bind, then step. Resets itself when destroyed. Not thread-safe; lives inside one
+// callback.
 class Statement {
  public:
   explicit Statement(sqlite3_stmt* handle) : handle_(handle) {}
@@ -112,18 +114,21 @@ class Session {
 // One SQL script per schema version, oldest first; never edit one that has been released.
 using Migrations = std::span<const std::string_view>;
 
-// Thread-safe. Threads blocked in write() share commits; read() never waits for write() on a file, and does for ":memory:".
+// Thread-safe. Threads blocked in write() share commits; read() never waits for write() on a file, and does for
+// ":memory:".
 class Database {
  public:
   // Opens or creates the file and brings its schema up to date. `path` may be ":memory:".
-  // Errors: `Damaged` when it is no database, fails its check, or is newer than this program; `Unavailable` when it cannot be opened.
+  // Errors: `Damaged` when it is no database, fails its check, or is newer than this program; `Unavailable` when it
+  // cannot be opened.
   static Result<std::unique_ptr<Database>> open(const std::string& path, Migrations migrations);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Runs f(Session&) -> Result<T> in a transaction. A success is on disk when this returns; on an error (or an exception, which
-  // passes on) nothing of f is kept. f may run on another waiting thread, once. Never call write() or read() from inside f.
+  // Runs f(Session&) -> Result<T> in a transaction. A success is on disk when this returns; on an error (or an
+  // exception, which passes on) nothing of f is kept. f may run on another waiting thread, once. Never call write() or
+  // read() from inside f.
   template <class F>
   std::invoke_result_t<F, Session&> write(F&& f) {
     return run_typed(std::forward<F>(f), [this](Work work) { return run_write(std::move(work)); });
@@ -135,8 +140,8 @@ class Database {
     return run_typed(std::forward<F>(f), [this](Work work) { return run_read(std::move(work)); });
   }
 
-  // Grows with every commit that changed a row. What was read after taking this number is still true as long as the number is the
-  // same: whoever keeps an answer compares it.
+  // Grows with every commit that changed a row. What was read after taking this number is still true as long as the
+  // number is the same: whoever keeps an answer compares it.
   std::uint64_t version() const;
 
   // For the simulation: called right before and right after each commit; throwing from it is the crash.

@@ -294,6 +294,8 @@ std::vector<Fact> TaskDriver::remove(const Task& task, std::size_t container) {
 
 void TaskDriver::compare(const Task& task, const std::map<std::string, containers::Container>& by_name,
                          std::vector<TaskFact>& facts) {
+  // A container that is gone may have left its pause container: then it is not done until it was removed in due form.
+  const bool nothing_beside = !TaskNetwork::is_shared(task);
   for (std::size_t i = 0; i < task.containers.size(); ++i) {
     const ContainerState& state = task.containers[i].state;
     const bool ended = state.phase == Phase::exited;
@@ -309,10 +311,10 @@ void TaskDriver::compare(const Task& task, const std::map<std::string, container
       gone.at = clock_.now();
       facts.push_back({task.id, gone});
       facts.push_back({task.id, ContainerDrained{i}});
-      facts.push_back({task.id, ContainerRemoved{i}});
+      if (nothing_beside) facts.push_back({task.id, ContainerRemoved{i}});
     } else if (ended && !state.removed) {
       facts.push_back({task.id, ContainerDrained{i}});
-      facts.push_back({task.id, ContainerRemoved{i}});
+      if (nothing_beside) facts.push_back({task.id, ContainerRemoved{i}});
     }
   }
 }

@@ -373,6 +373,31 @@ TEST_F(Driver, AResyncRemovesWhatFinishedTasksLeft) {
   EXPECT_TRUE(has_pause(open));
 }
 
+TEST_F(Driver, AResyncLeavesNoPauseBehindARemovalThatWasCutShort) {
+  Task task = task_of(NetworkMode::awsvpc, 2);
+  start(task, 0);
+  start(task, 1);
+  request_stop(task, StopCode::user_initiated, "by hand", clock_.now());
+  for (std::size_t i = 0; i < 2; ++i) {
+    ContainerExited exited;
+    exited.container = i;
+    exited.exit_code = 0;
+    apply(task, exited, clock_.now());
+    // The platform died between this and the removal of the pause container.
+    ASSERT_TRUE(engine_.remove(TaskDriver::container_name(task, i)));
+  }
+  store(task);
+  for (const TaskFact& fact : driver_.resync(*database_).value()) apply(task, fact.fact, clock_.now());
+  (void)lifecycle(task, {}, clock_.now());  // STOPPED
+  for (const Action& action : lifecycle(task, {}, clock_.now()).actions) {
+    for (const Fact& fact : driver_.remove(task, std::get<RemoveContainer>(action).container)) {
+      apply(task, fact, clock_.now());
+    }
+  }
+  EXPECT_TRUE(finished(task));
+  EXPECT_EQ(engine_.container_count(), 0U);
+}
+
 TEST_F(Driver, TheSchedulerIsNotWokenByThePause) {
   Task task = task_of(NetworkMode::awsvpc, 2);
   NoWork executor;

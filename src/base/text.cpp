@@ -217,6 +217,20 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   }
 }
 
+Result<void> rename_durably(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return file_error("rename to", to, errno);
+  const std::string folder = std::filesystem::path(to).parent_path().string();
+  const File parent(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY, 0);
+  if (parent.fd() < 0 || ::fsync(parent.fd()) != 0) return file_error("sync", folder, errno);
+  return ok();
+}
+
+Result<void> sync_file(const std::string& path) {
+  const File file(path, O_RDONLY, 0);
+  if (file.fd() < 0 || ::fsync(file.fd()) != 0) return file_error("sync", path, errno);
+  return ok();
+}
+
 Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
   const std::string temporary = path + ".new";
   {
@@ -226,11 +240,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
       return file_error("write", temporary, errno);
     }
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return file_error("rename to", path, errno);
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const File parent(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY, 0);
-  if (parent.fd() < 0 || ::fsync(parent.fd()) != 0) return file_error("sync", folder, errno);
-  return ok();
+  return rename_durably(temporary, path);
 }
 
 }  // namespace kaapi

@@ -44,5 +44,8 @@ std::optional<std::string> decode_page_token(std::string_view scope, std::string
 // folder).
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode);
+// The pieces of it, for files that are not written in one go.
+Result<void> sync_file(const std::string& path);
+Result<void> rename_durably(const std::string& from, const std::string& to);
 
 }  // namespace kaapi

@@ -15,6 +15,7 @@ namespace {
 constexpr Duration retry_after_failed_commit{1'000};
 constexpr Duration retry_after_failed_resync{1'000};
 constexpr Duration prune_interval{10 * 60'000};
+constexpr int killed_exit_code = 137;  // by SIGKILL: the engine knows whether that was for want of memory
 
 }  // namespace
 
@@ -69,6 +70,15 @@ void Scheduler::engine_event(const containers::Event& event) {
   if (task == event.labels.end() || container == event.labels.end()) return;
   const std::optional<std::int64_t> index = parse_number(container->second);
   if (!index) return;
+  if (event.kind == containers::EventKind::die && event.exit_code != killed_exit_code) {
+    // The event says all there is; the engine itself would answer only after it has taken the network down.
+    ContainerExited exited;
+    exited.container = static_cast<std::size_t>(*index);
+    exited.exit_code = event.exit_code;
+    exited.at = event.at;
+    put([&](Inbox& inbox) { inbox.completions.push_back({task->second, std::nullopt, {exited}}); });
+    return;
+  }
   put([&](Inbox& inbox) { inbox.looks.emplace_back(task->second, static_cast<std::size_t>(*index)); });
 }
 

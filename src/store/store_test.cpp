@@ -67,6 +67,13 @@ TEST_F(StoreTest, VersionMovesWithEveryChangeAndOnlyThen) {
   }
 }
 
+TEST_F(StoreTest, WhatACrashLeftOfANewFileIsNoObstacle) {
+  std::ofstream(path_ + ".new") << "half a database";
+  auto database = *Database::open(path_, schema_two);
+  ASSERT_TRUE(add(*database, "a"));
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".new"));
+}
+
 TEST_F(StoreTest, RefusesANewerSchemaAndADamagedFile) {
   { auto database = *Database::open(path_, schema_two); }
   EXPECT_EQ(Database::open(path_, schema_one).error().code, errc::damaged);

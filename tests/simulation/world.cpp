@@ -32,6 +32,10 @@ bool works(Behaviour behaviour, bool checked) {
          behaviour == Behaviour::slow || behaviour == Behaviour::crashes_soon;
 }
 
+bool is_pause(const containers::Container& container) {
+  return container.labels.at("kaapi.container") == "pause";
+}
+
 Error no_answer() {
   return make_error(errc::unavailable, "the engine does not answer");
 }
@@ -131,6 +135,7 @@ class World::WatchedOutput final : public ecs::Output {
 World::World(Options options)
     : options_(options),
       random_(options.seed),
+      paired_(options.seed % 3 == 2),
       ids_(options.seed + 1),
       engine_(clock_, {containers::FakeEngineConfig::Delivery::manual}) {
   log::set_level(log::Level::off);
@@ -171,10 +176,12 @@ void World::fail(fmt::format_string<Args...> format, Args&&... args) {
 
 void World::set_up_engine() {
   const auto behaviour_of = [this](const containers::Container& container) {
+    if (is_pause(container)) return Behaviour::good;
     return behaviours_.at(container.image.substr(container.image.find('@') + 1));
   };
   engine_.set_start([this, behaviour_of](const containers::Container& container) -> std::optional<int> {
-    if (++starts_[container.name] > 1) {
+    // One that nobody needed any more may have been made anew.
+    if (++starts_[is_pause(container) ? container.id : container.name] > 1) {
       for (const containers::FakeCall& call : engine_.calls()) {
         if (call.subject == container.name || call.subject == container.id)
           tell("  asked the engine: {} {}", call.call, call.subject);
@@ -209,7 +216,7 @@ void World::set_up_engine() {
 }
 
 // The task definition of the simulation: one container, or two, with a health check and a log.
-Result<Task> make_task(IdSource& ids, Time now, bool checked) {
+Result<Task> make_task(IdSource& ids, Time now, bool checked, bool paired) {
   Task task;
   task.id = ids.hex(32);
   task.region = region;
@@ -227,14 +234,20 @@ Result<Task> make_task(IdSource& ids, Time now, bool checked) {
   if (checked) container.plan.health_check = check;
   container.plan.stop_timeout = Duration(5'000);
   container.plan.log = ecs::LogTarget{std::string(region), "g", "s/" + task.id, false};
-  task.containers.push_back(std::move(container));
+  task.containers.push_back(container);
+  if (paired) {
+    task.network_mode = ecs::NetworkMode::awsvpc;
+    container.plan.name = "side";
+    container.plan.health_check.reset();
+    task.containers.push_back(std::move(container));
+  }
   return task;
 }
 
 void World::start_platform() {
   ecs::TaskFactory factory = [this](store::Session&, const ecs::Service& service, const ecs::Deployment& deployment,
                                     Time now) -> Result<Task> {
-    Result<Task> task = make_task(ids_, now, checked_);
+    Result<Task> task = make_task(ids_, now, checked_, paired_);
     task->service_id = service.id;
     task->deployment_id = deployment.id;
     task->started_by = deployment.id;
@@ -353,7 +366,7 @@ void World::stop_some_task() {
 }
 
 void World::run_task() {
-  Task task = *make_task(ids_, clock_.now(), checked_);
+  Task task = *make_task(ids_, clock_.now(), checked_, paired_);
   task.group = "family:app";
   const Result<void> accepted = database_->write([&](store::Session& session) -> Result<void> {
     ecs::save_task(session, task);
@@ -407,7 +420,8 @@ void World::trouble() {
   next_trouble_ = clock_.now() + Duration(between(100, 4'000));
   for (const containers::Container& container : containers_now()) {
     if (container.status != containers::ContainerStatus::running) continue;
-    const auto behaviour = behaviours_.at(container.image.substr(container.image.find('@') + 1));
+    const auto behaviour =
+        is_pause(container) ? Behaviour::good : behaviours_.at(container.image.substr(container.image.find('@') + 1));
     if (behaviour == Behaviour::crashes_soon || chance(0.02)) {
       tell("container {} dies", container.name);
       engine_.exit(container.id, 1);
@@ -586,13 +600,18 @@ void World::check_end() {
   }
   std::set<std::string> wanted;
   for (const Task& task : now.tasks) {
-    if (task.status == ecs::TaskStatus::running) wanted.insert(ecs::TaskDriver::container_name(task, 0));
+    if (task.status != ecs::TaskStatus::running) continue;
+    for (std::size_t i = 0; i < task.containers.size(); ++i) wanted.insert(ecs::TaskDriver::container_name(task, i));
   }
   const Result<std::vector<std::string>> unfinished =
       database_->read([&](store::Session& session) -> Result<std::vector<std::string>> {
         std::vector<std::string> names;
-        for (const Task& task : ecs::unfinished_tasks(session))
-          names.push_back(ecs::TaskDriver::container_name(task, 0));
+        for (const Task& task : ecs::unfinished_tasks(session)) {
+          for (std::size_t i = 0; i < task.containers.size(); ++i) {
+            names.push_back(ecs::TaskDriver::container_name(task, i));
+          }
+          if (ecs::TaskNetwork::is_shared(task)) names.push_back(ecs::TaskNetwork::pause_name(task));
+        }
         for (const std::string& id : one_off_) {
           if (!ecs::find_task(session, id)) names.push_back("lost task " + id);
         }
@@ -606,6 +625,14 @@ void World::check_end() {
   for (const containers::Container& container : containers_now()) {
     if (container.status == containers::ContainerStatus::running) present.insert(container.name);
     if (!known.contains(container.name)) fail("container {} was left behind", container.name);
+  }
+  std::map<std::string, std::set<std::string>> namespaces;
+  for (const containers::Container& container : containers_now()) {
+    if (container.status != containers::ContainerStatus::running || is_pause(container)) continue;
+    namespaces[container.labels.at("kaapi.task")].insert(engine_.spec(container.id)->network);
+  }
+  for (const auto& [task, of] : namespaces) {
+    if (of.size() > 1) fail("the containers of task {} are in {} namespaces", task, of.size());
   }
   for (const std::string& name : wanted) {
     if (!present.contains(name)) fail("a RUNNING task has no container: {}", name);

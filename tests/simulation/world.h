@@ -97,6 +97,7 @@ class World {
   Options options_;
   std::mt19937_64 random_;
   ManualClock clock_;
+  const bool paired_;  // tasks have two containers that share a network namespace
   SeededIds ids_;
   containers::FakeEngine engine_;
   std::unique_ptr<store::Database> database_;

@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "base/log.h"
 #include "http/limits.h"
@@ -27,6 +29,7 @@ Connection::Connection(int fd, std::string remote_address, Shared& shared)
     : fd_(fd), remote_address_(std::move(remote_address)), shared_(shared) {}
 
 Connection::~Connection() {
+  release_body();
   ::close(fd_);
 }
 
@@ -148,6 +151,7 @@ Next Connection::begin_request() {
   if (!has_body(request_)) return Next::handle;
   if (request_.expect_continue && input_.empty()) send_continue();
   phase_ = Phase::body;
+  body_due_ = now_millis() + shared_.config.whole_body_timeout.count();
   return read_body();
 }
 
@@ -175,8 +179,9 @@ Next Connection::read_sized_body() {
     body_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got > 0) {
       body_remaining_ -= static_cast<std::uint64_t>(got);
+      if (!charge_body()) return refuse_for_memory();
     } else if (got < 0 && (error == EAGAIN || error == EWOULDBLOCK)) {
-      return wait_for(EPOLLIN, Wait::body, now_millis() + shared_.config.body_timeout.count());
+      return wait_for_body();
     } else if (got == 0 || error != EINTR) {
       return Next::close;
     }
@@ -194,15 +199,40 @@ Next Connection::read_chunked_body() {
       return refuse(413, fmt::format("the body is longer than {} bytes", route_->max_body_bytes));
     }
     if (chunks_.finished()) return Next::handle;
+    if (!charge_body()) return refuse_for_memory();
     const long got = receive();
     if (got < 0) return Next::close;
-    if (got == 0) return wait_for(EPOLLIN, Wait::body, now_millis() + shared_.config.body_timeout.count());
+    if (got == 0) return wait_for_body();
   }
+}
+
+Next Connection::wait_for_body() {
+  return wait_for(EPOLLIN, Wait::body, std::min(body_due_, now_millis() + shared_.config.body_timeout.count()));
+}
+
+bool Connection::charge_body() {
+  // Small requests are served however much the large ones hold.
+  const std::size_t wanted = body_.size() > body_growth_bytes ? body_.size() - body_growth_bytes : 0;
+  if (wanted <= charged_bytes_) return true;
+  const std::size_t more = wanted - std::exchange(charged_bytes_, wanted);
+  const std::size_t before = shared_.large_body_bytes.fetch_add(more, std::memory_order_relaxed);
+  return before + more <= shared_.config.max_large_body_bytes;
+}
+
+void Connection::release_body() {
+  body_ = std::string();
+  shared_.large_body_bytes.fetch_sub(std::exchange(charged_bytes_, 0), std::memory_order_relaxed);
+}
+
+Next Connection::refuse_for_memory() {
+  return refuse(503, "too many large requests at once; try again later");
 }
 
 Next Connection::handle() {
   if (shared_.aborting) return Next::close;
-  return start_answer(run_handler());
+  Response response = run_handler();
+  release_body();
+  return start_answer(std::move(response));
 }
 
 Next Connection::handle_overload() {
@@ -241,6 +271,7 @@ Next Connection::refuse(int status, std::string text) {
   shared_.refused.fetch_add(1, std::memory_order_relaxed);
   keep_alive_ = false;
   linger_ = true;
+  release_body();
   text += '\n';
   return start_answer(Response::text(status, std::move(text)));
 }

@@ -23,6 +23,7 @@ struct Shared {
   std::atomic<bool> aborting{false};  // close everything
   std::atomic<std::uint64_t> requests{0};
   std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::size_t> large_body_bytes{0};  // charged by connections, see Connection::charge_body()
 };
 
 // What the caller does with a connection next.
@@ -76,6 +77,11 @@ class Connection {
   Next read_body();
   Next read_sized_body();
   Next read_chunked_body();
+  Next wait_for_body();
+  // Accounts for what body_ holds beyond its free share. False: all bodies together hold too much.
+  bool charge_body();
+  void release_body();
+  Next refuse_for_memory();
   Next start_answer(Response response);
   Next write_some();
   Next finish_answer();
@@ -103,6 +109,8 @@ class Connection {
   const Route* route_ = nullptr;
   std::string body_;
   std::uint64_t body_remaining_ = 0;  // of a body with Content-Length
+  std::size_t charged_bytes_ = 0;     // of Shared::large_body_bytes
+  Millis body_due_ = 0;               // the last byte
   ChunkDecoder chunks_;
   bool head_only_ = false;  // the request is HEAD
 

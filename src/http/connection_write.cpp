@@ -93,7 +93,6 @@ Next Connection::write_some() {
 Next Connection::finish_answer() {
   response_ = Response();
   response_head_.clear();
-  body_ = std::string();
   phase_ = Phase::head;
   head_only_ = false;
   if (keep_alive_ && !shared_.stopping) {

@@ -182,6 +182,45 @@ TEST_F(ServerTest, TooLongBodiesAreRefusedUnread) {
   EXPECT_EQ(fitting.ask(post("/", std::string(1000, 'x'))).status, 200);
 }
 
+TEST_F(ServerTest, LargeBodiesShareABoundedMemory) {
+  constexpr std::size_t large = 200'000;
+  ServerConfig config;
+  config.max_large_body_bytes = 150'000;
+  server.emplace(config);
+  server->route("/", large, [](const Request& request) { return Response::text(200, request.body.substr(0, 5)); });
+  server->route("/block", large, [this](const Request&) {
+    entered.set_value();
+    opened.wait();
+    return Response::text(200, "opened");
+  });
+  ASSERT_TRUE(server->start());
+  TestPeer holding = peer();
+  ASSERT_TRUE(holding.send(post("/block", std::string(large, 'a'))));
+  entered.get_future().wait();
+  const RawAnswer refused = peer().ask(post("/", std::string(large, 'b')));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_THAT(refused.body, HasSubstr("too many large requests at once"));
+  TestPeer chunked = peer();
+  chunked.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n" + std::string(large, 'c'));
+  EXPECT_EQ(chunked.read_answer().status, 503);
+  EXPECT_EQ(peer().ask(post("/", "small")).body, "small") << "however much the large ones hold";
+  open.set_value();
+  EXPECT_EQ(holding.read_answer().body, "opened");
+  EXPECT_EQ(peer().ask(post("/", std::string(large, 'd'))).body, "ddddd") << "there is room again";
+}
+
+TEST_F(ServerTest, ABodyThatDripsHasAnEnd) {
+  ServerConfig config;
+  config.whole_body_timeout = milliseconds(300);
+  start(config);
+  TestPeer client = peer();
+  ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"));
+  std::jthread dripping([&client](const std::stop_token& stop) {
+    while (!stop.stop_requested() && client.send("x")) std::this_thread::sleep_for(milliseconds(20));
+  });
+  EXPECT_EQ(client.read_answer().status, 408);
+}
+
 TEST_F(ServerTest, SlowClientsRunIntoTheTimeouts) {
   start(ServerConfig{
       .header_timeout = milliseconds(100), .idle_timeout = milliseconds(100), .body_timeout = milliseconds(100)});

@@ -31,7 +31,8 @@ elseif(NOT KAAPI_SANITIZE STREQUAL "")
   message(FATAL_ERROR "KAAPI_SANITIZE must be empty, address or thread, not '${KAAPI_SANITIZE}'")
 endif()
 if(sanitize_flags)
-  add_compile_options(${sanitize_flags})
+  # Less optimised than what is delivered: a quarter less to compile, and better backtraces.
+  add_compile_options(${sanitize_flags} -O1)
   add_link_options(${sanitize_flags})
 endif()
 

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/file_descriptor.h"
+
 namespace kaapi {
 namespace {
 
@@ -31,26 +33,6 @@ const unsigned char* bytes_of(std::string_view text) {
 std::string checksum_of(std::string_view scope, std::string_view position) {
   return to_hex(sha256(fmt::format("{}\n{}", scope, position))).substr(0, 8);
 }
-
-Error file_error(std::string_view what, const std::string& path, int error_number) {
-  const std::string_view code = error_number == ENOENT ? errc::not_found : errc::unavailable;
-  return make_error(code, fmt::format("cannot {} {}: {}", what, path, std::strerror(error_number)), 500);
-}
-
-// Closes on leaving the scope.
-class File {
- public:
-  File(const std::string& path, int flags, mode_t mode) : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
@@ -200,15 +182,20 @@ std::optional<std::string> decode_page_token(std::string_view scope, std::string
   return position;
 }
 
+Error file_error(std::string_view what, const std::string& path) {
+  const std::string_view code = errno == ENOENT ? errc::not_found : errc::unavailable;
+  return make_error(code, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)), 500);
+}
+
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
-  const File file(path, O_RDONLY, 0);
-  if (file.fd() < 0) return file_error("read", path, errno);
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return file_error("read", path);
   std::string content;
   std::array<char, 65536> buffer{};
   while (true) {
-    const ssize_t got = ::read(file.fd(), buffer.data(), buffer.size());
+    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return file_error("read", path, errno);
+    if (got < 0) return file_error("read", path);
     if (got == 0) return content;
     content.append(buffer.data(), static_cast<std::size_t>(got));
     if (content.size() > max_bytes) {
@@ -218,26 +205,24 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
 }
 
 Result<void> rename_durably(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return file_error("rename to", to, errno);
+  if (::rename(from.c_str(), to.c_str()) != 0) return file_error("rename to", to);
   const std::string folder = std::filesystem::path(to).parent_path().string();
-  const File parent(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY, 0);
-  if (parent.fd() < 0 || ::fsync(parent.fd()) != 0) return file_error("sync", folder, errno);
-  return ok();
+  return sync_file(folder.empty() ? "." : folder);
 }
 
 Result<void> sync_file(const std::string& path) {
-  const File file(path, O_RDONLY, 0);
-  if (file.fd() < 0 || ::fsync(file.fd()) != 0) return file_error("sync", path, errno);
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file || ::fsync(file.get()) != 0) return file_error("sync", path);
   return ok();
 }
 
 Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
   const std::string temporary = path + ".new";
   {
-    const File file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
-    if (file.fd() < 0) return file_error("write", temporary, errno);
-    if (::fchmod(file.fd(), mode) != 0 || !write_all(file.fd(), content) || ::fsync(file.fd()) != 0) {
-      return file_error("write", temporary, errno);
+    const FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+    if (!file) return file_error("write", temporary);
+    if (::fchmod(file.get(), mode) != 0 || !write_all(file.get(), content) || ::fsync(file.get()) != 0) {
+      return file_error("write", temporary);
     }
   }
   return rename_durably(temporary, path);

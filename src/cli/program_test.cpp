@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 
+#include "base/test_directory.h"
 #include "cli/status.h"
 
 namespace kaapi::cli {
@@ -20,8 +20,6 @@ using testing::StartsWith;
 class ProgramTest : public testing::Test {
  protected:
   ProgramTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kaapi-cli-XXXXXX").string();
-    data_ = ::mkdtemp(pattern.data());
     surroundings_.up = [this](const UpCommand& command) {
       up_ = command;
       return 0;
@@ -33,7 +31,6 @@ class ProgramTest : public testing::Test {
     };
     surroundings_.version = "1.2.3";
   }
-  ~ProgramTest() override { std::filesystem::remove_all(data_); }
 
   int run(std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "kaapi");
@@ -52,7 +49,8 @@ class ProgramTest : public testing::Test {
   std::map<std::string, std::string> variables_;
   std::optional<std::string> running_;
   std::optional<UpCommand> up_;
-  std::string data_;
+  const TestDirectory directory_;
+  const std::string& data_ = directory_.path();
   std::ostringstream out_;
   std::ostringstream err_;
 };

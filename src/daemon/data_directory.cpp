@@ -58,7 +58,7 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, IdSource& ids
   const std::string lock = fmt::format("{}/{}", folder, lock_name);
   const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return cannot_use(path, std::strerror(errno));
-  DataDirectory directory(folder, fd);
+  DataDirectory directory(folder, FileDescriptor(fd));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     if (error != EWOULDBLOCK) return cannot_use(path, std::strerror(error));
@@ -76,13 +76,12 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, IdSource& ids
 
 DataDirectory::DataDirectory(DataDirectory&& other) noexcept
     : path_(std::move(other.path_)),
-      lock_fd_(std::exchange(other.lock_fd_, -1)),
+      lock_(std::move(other.lock_)),
       instance_(std::move(other.instance_)),
       endpoint_published_(std::exchange(other.endpoint_published_, false)) {}
 
 DataDirectory::~DataDirectory() {
   if (endpoint_published_) ::unlink(file(endpoint_name).c_str());
-  if (lock_fd_ >= 0) ::close(lock_fd_);
 }
 
 Result<void> DataDirectory::read_instance(IdSource& ids) {
@@ -114,12 +113,11 @@ Result<void> DataDirectory::publish_endpoint(std::string_view url) {
 }
 
 std::optional<std::string> running_endpoint(const std::string& path) {
-  const int fd = ::open(fmt::format("{}/{}", path, lock_name).c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  // Whoever gets the lock found nobody holding it: what a killed platform left behind counts for nothing.
-  const bool held = ::flock(fd, LOCK_SH | LOCK_NB) != 0;
-  ::close(fd);
-  if (!held) return std::nullopt;
+  {
+    const FileDescriptor lock(::open(fmt::format("{}/{}", path, lock_name).c_str(), O_RDONLY | O_CLOEXEC));
+    // Whoever gets the lock found nobody holding it: what a killed platform left behind counts for nothing.
+    if (!lock || ::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  }
   const Result<std::string> text = read_file(fmt::format("{}/{}", path, endpoint_name), max_small_file_bytes);
   if (!text) return std::nullopt;
   return std::string(trim(*text));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/file_descriptor.h"
 #include "base/ids.h"
 
 namespace kaapi::daemon {
@@ -32,11 +33,11 @@ class DataDirectory {
   Result<void> publish_endpoint(std::string_view url);
 
  private:
-  DataDirectory(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
+  DataDirectory(std::string path, FileDescriptor lock) : path_(std::move(path)), lock_(std::move(lock)) {}
   Result<void> read_instance(IdSource& ids);
 
   std::string path_;
-  int lock_fd_;
+  FileDescriptor lock_;
   std::string instance_;
   bool endpoint_published_ = false;
 };

@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "daemon/test_directory.h"
+#include "base/test_directory.h"
 
 namespace kaapi::daemon {
 namespace {

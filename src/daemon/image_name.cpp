@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "containers/docker_json.h"
+
 namespace kaapi::daemon {
 namespace {
 
@@ -16,25 +20,15 @@ std::string ImageName::repository() const {
 }
 
 ImageName parse_image_name(std::string_view text) {
-  ImageName name;
-  const std::size_t slash = text.find('/');
-  if (slash != std::string_view::npos && is_host(text.substr(0, slash))) {
-    name.host = text.substr(0, slash);
-    text.remove_prefix(slash + 1);
+  containers::PullTarget target = containers::split_reference(text);
+  ImageName name{"", std::move(target.name), std::move(target.tag_or_digest)};
+  const std::size_t slash = name.path.find('/');
+  if (slash != std::string::npos && is_host(std::string_view(name.path).substr(0, slash))) {
+    name.host = name.path.substr(0, slash);
+    name.path.erase(0, slash + 1);
   }
   if (name.host == "docker.io" || name.host == "index.docker.io") name.host.clear();
-  if (name.host.empty() && text.starts_with("library/")) text.remove_prefix(std::string_view("library/").size());
-  if (const std::size_t at = text.find('@'); at != std::string_view::npos) {
-    name.reference = text.substr(at + 1);
-    text = text.substr(0, at);
-  }
-  // A tag beside a digest says nothing that counts.
-  if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
-    if (name.reference.empty()) name.reference = text.substr(colon + 1);
-    text = text.substr(0, colon);
-  }
-  if (name.reference.empty()) name.reference = "latest";
-  name.path = text;
+  if (name.host.empty() && name.path.starts_with("library/")) name.path.erase(0, std::string_view("library/").size());
   return name;
 }
 

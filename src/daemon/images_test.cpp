@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/test_directory.h"
 #include "containers/fake_engine.h"
-#include "daemon/test_directory.h"
 #include "registry/names.h"
 
 namespace kaapi::daemon {

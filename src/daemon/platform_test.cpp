@@ -9,10 +9,10 @@
 #include <future>
 
 #include "aws/client.h"
+#include "base/test_directory.h"
 #include "containers/fake_engine.h"
 #include "daemon/data_directory.h"
 #include "daemon/metrics.h"
-#include "daemon/test_directory.h"
 #include "http/client.h"
 
 namespace kaapi::daemon {

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/json.h"
+#include "base/test_directory.h"
 #include "base/text.h"
 
 namespace kaapi::identity {
@@ -17,16 +17,11 @@ using testing::HasSubstr;
 
 class AccountTest : public testing::Test {
  protected:
-  AccountTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kaapi-account-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~AccountTest() override { std::filesystem::remove_all(directory_); }
-
   std::string file() const { return directory_ + "/account.json"; }
   Account made() { return open_account(directory_, {}, ids_).value(); }
 
-  std::string directory_;
+  const TestDirectory folder_;
+  const std::string& directory_ = folder_.path();
   SecureIds ids_;
 };
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/test_directory.h"
 #include "logs/test_engine.h"
 
 namespace kaapi::logs {
@@ -39,13 +40,6 @@ class Signal {
 
 class CollectorTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "kaapi_collector_" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::unique_ptr<store::Database> open(const std::string& name) const {
     auto database = store::Database::open(folder_ + "/" + name, migrations());
     EXPECT_TRUE(database);
@@ -67,7 +61,8 @@ class CollectorTest : public testing::Test {
     }
   }
 
-  std::string folder_;
+  const TestDirectory directory_;
+  const std::string& folder_ = directory_.path();
   SystemClock clock_;
   OutputEngine engine_;
 };

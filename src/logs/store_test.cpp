@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
-#include <filesystem>
 #include <thread>
 
+#include "base/test_directory.h"
 #include "logs/janitor.h"
 
 namespace kaapi::logs {
@@ -356,13 +356,9 @@ TEST_F(LogStoreTest, ExpiresByRetention) {
 }
 
 TEST(Janitor, DeletesWithoutBeingAsked) {
-  const std::string path = testing::TempDir() + "kaapi_janitor.db";
-  const auto remove = [&] {
-    for (const char* tail : {"", "-wal", "-shm"}) std::filesystem::remove(path + tail);
-  };
-  remove();
+  const TestDirectory folder;
   {
-    const auto database = *store::Database::open(path, migrations());
+    const auto database = *store::Database::open(folder.file("logs.db"), migrations());
     LogStore store(*database);
     const std::vector<NewEvent> events(3, {start_ms, "x"});
     ASSERT_TRUE(store.create_group(app, "STANDARD", {}, now));
@@ -397,7 +393,6 @@ TEST(Janitor, DeletesWithoutBeingAsked) {
       ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return commits > seen; }));
     }
   }
-  remove();
 }
 
 TEST_F(LogStoreTest, TagsAreLimited) {

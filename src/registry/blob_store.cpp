@@ -4,8 +4,9 @@
 
 #include <filesystem>
 
+#include "base/file_descriptor.h"
 #include "base/log.h"
-#include "registry/file_descriptor.h"
+#include "base/text.h"
 
 namespace kaapi::registry {
 namespace {
@@ -38,7 +39,7 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(const std::string& directory)
     if (failure) return internal_error(fmt::format("cannot make {}{}: {}", directory, folder, failure.message()));
   }
   for (const std::string& folder : {directory, directory + "/blobs"}) {
-    if (Result<void> synced = sync_folder(folder); !synced) return synced.error();
+    if (Result<void> synced = sync_file(folder); !synced) return synced.error();
   }
   return store;
 }
@@ -75,14 +76,13 @@ std::string BlobStore::blob_path(std::string_view digest) const {
 Result<void> BlobStore::publish(const std::string& upload_path, std::string_view digest) {
   const std::string folder = blob_folder(digest);
   if (::mkdir(folder.c_str(), 0700) == 0) {
-    if (Result<void> synced = sync_folder(directory_ + "/blobs/sha256"); !synced) return synced;
+    if (Result<void> synced = sync_file(directory_ + "/blobs/sha256"); !synced) return synced;
   } else if (errno != EEXIST) {
     return file_error("make", folder);
   }
   // Over an older file of the same digest too: that heals one that was damaged on disk, and whoever reads it keeps
   // reading.
-  if (::rename(upload_path.c_str(), blob_path(digest).c_str()) != 0) return file_error("move into place", upload_path);
-  return sync_folder(folder);
+  return rename_durably(upload_path, blob_path(digest));
 }
 
 Result<http::FileBody> BlobStore::read(std::string_view digest, std::uint64_t offset, std::uint64_t length) const {

@@ -31,7 +31,7 @@ class Upload {
 
   // Reads the body to its end in pieces of 256 KiB, never more than 1 MiB in memory. Reading, hashing and writing run
   // at the same time. What was received before a failure stays, counted in offset(). On success the bytes are on disk.
-  // Errors: those of the reader, `TooLarge` past max_blob_bytes, InternalError when the disk refuses.
+  // Errors: those of the reader, `TooLarge` past max_blob_bytes, `Unavailable` (500) when the disk refuses.
   Result<void> append(http::BodyReader& body);
 
   // "sha256:..." of all bytes so far.
@@ -51,7 +51,7 @@ class Upload {
 // Thread-safe; the file system is its only state.
 class BlobStore {
  public:
-  // Makes the folders. Error: InternalError naming the folder and why.
+  // Makes the folders. Errors: InternalError or `Unavailable` (500), naming the folder and why.
   static Result<std::unique_ptr<BlobStore>> open(const std::string& directory);
 
   std::string upload_path(std::string_view id) const;

@@ -34,7 +34,7 @@ struct Config {
 // Thread-safe. `database` (opened with migrations()), `clock` and `ids` must outlive it.
 class Registry {
  public:
-  // Errors: InternalError when the folders cannot be made, or what the database answers.
+  // Errors: InternalError or `Unavailable` (500) when the folders cannot be made, or what the database answers.
   static Result<std::unique_ptr<Registry>> open(Config config, store::Database& database, const Clock& clock,
                                                 IdSource& ids);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/test_directory.h"
 #include "base/text.h"
 #include "registry/http_api.h"
 #include "registry/names.h"
@@ -69,9 +70,6 @@ struct Answer {
 class RegistryTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory_ = testing::TempDir() + "kaapi_registry_" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
     clock_.set(SystemClock().now());
     start();
     add_repository("app");
@@ -80,7 +78,6 @@ class RegistryTest : public testing::Test {
     api_.reset();
     registry_.reset();
     database_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   // A restart, or the first start: nothing but the files survives.
@@ -186,7 +183,8 @@ class RegistryTest : public testing::Test {
 
   static constexpr std::string_view manifest_type = "application/vnd.docker.distribution.manifest.v2+json";
 
-  std::string directory_;
+  const TestDirectory folder_;
+  const std::string& directory_ = folder_.path();
   ManualClock clock_;
   SecureIds ids_;
   TokenIssuer tokens_{"0123456789abcdef0123456789abcdef"};

@@ -6,8 +6,8 @@
 #include <condition_variable>
 #include <thread>
 
+#include "base/file_descriptor.h"
 #include "registry/blob_store.h"
-#include "registry/file_descriptor.h"
 
 namespace kaapi::registry {
 namespace {

@@ -2,6 +2,9 @@
 // A whole platform in one thread: real scheduler and store, fake engine, clock and executor, and trouble drawn from a
 // seed.
 
+#include <fmt/format.h>
+
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,6 +35,9 @@ struct Options {
   std::uint64_t seed = 0;
   bool tell = false;  // print the story
 };
+
+// Of a task's network, not one of its containers.
+bool is_pause(const containers::Container& container);
 
 class World {
  public:
@@ -64,6 +70,7 @@ class World {
   void crash();
   void dare_to_crash();
 
+  Result<ecs::Task> make_task();
   void create_service();
   void user_acts();
   void act_as_user();
@@ -90,6 +97,11 @@ class World {
   int healthy(const View& view) const;
   void check_step(const View& before, const View& after);
   void check_end();
+  void check_outcome(const View& now);
+  void check_rolled_back(const View& now);
+  void check_acknowledged();
+  void check_containers(const View& now);
+  void check_namespaces();
   bool quiet();
   template <class... Args>
   void fail(fmt::format_string<Args...> format, Args&&... args);
@@ -122,7 +134,6 @@ class World {
   int version_ = 0;
   std::map<std::string, Behaviour> behaviours_;  // by digest
   std::map<std::string, int> starts_;            // by container name
-  std::set<std::string> ever_started_;           // tasks that were acknowledged
   std::string asked_deployment_;                 // the last that was acknowledged
   Behaviour asked_behaviour_ = Behaviour::good;
   int asked_count_ = 0;
@@ -131,5 +142,20 @@ class World {
   std::vector<std::string> one_off_;  // acknowledged tasks of RunTask
   std::string fault_;
 };
+
+template <class... Args>
+void World::tell(fmt::format_string<Args...> format, Args&&... args) {
+  if (!options_.tell) return;
+  const auto since = clock_.now() - from_millis(1'750'000'000'000);
+  fmt::print("{:>9.3f} s  {}\n", static_cast<double>(since.count()) / 1000,
+             fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void World::fail(fmt::format_string<Args...> format, Args&&... args) {
+  const std::string text = fmt::format(format, std::forward<Args>(args)...);
+  tell("FAULT {}", text);
+  if (fault_.empty()) fault_ = text;
+}
 
 }  // namespace kaapi::simulation

@@ -35,7 +35,8 @@ Error not_served(const Route& route) {
 }
 
 // Failures inside the house, as AWS calls them on the wire; everything else goes out as it is.
-Error on_the_wire(const ServiceInfo* service, const Error& error) {
+Error on_the_wire(const Route& route, const Error& error) {
+  const ServiceInfo* service = route.service;
   Error out = error;
   if (error.code == errc::internal || error.code == errc::damaged) {
     out.code = "InternalFailure";
@@ -43,6 +44,9 @@ Error on_the_wire(const ServiceInfo* service, const Error& error) {
   } else if (error.code == errc::unavailable || error.code == errc::timed_out || error.code == errc::cancelled) {
     out.code = "ServiceUnavailable";
     out.status = 503;
+  } else if (error.code == access_denied) {
+    out.code = route.protocol == Protocol::json ? "AccessDeniedException" : "AccessDenied";
+    out.status = route.protocol == Protocol::json ? 400 : 403;
   } else if (service != nullptr && error.status == 400) {
     if (const int status = error_status(*service, error.code); status != 0) out.status = status;
   }
@@ -173,17 +177,40 @@ Route Dispatcher::route(const http::Request& request, std::string_view scope_ser
 }
 
 http::Response Dispatcher::error_response(const Route& route, const Error& error, std::string_view request_id) {
-  const Error shown = on_the_wire(route.service, error);
+  const Error shown = on_the_wire(route, error);
   http::Response response = response_of(route, shown.status, error_body(route, shown, request_id), request_id);
   if (route.protocol == Protocol::json) response.headers.add("x-amzn-ErrorType", shown.code);
   return response;
 }
 
+Permission Dispatcher::permission(const Route& route) const {
+  const Operation* operation = find(route);
+  return operation == nullptr ? Permission::asked : operation->info->permission.rule;
+}
+
+Result<void> Dispatcher::authorize(const Operation& operation, const CallContext& context, const json::value& tree,
+                                   CallRecord& record) const {
+  if (authorizer_ == nullptr) return ok();
+  const PermissionRow& row = operation.info->permission;
+  record.accesses = accesses_of(fmt::format("{}:{}", operation.service->name, operation.info->name), row, context, tree,
+                                *authorizer_);
+  if (row.rule != Permission::asked) return ok();
+  if (context.is_root) {
+    record.reason = "the account's root";
+    return ok();
+  }
+  Result<std::string> allowed = authorizer_->authorize(context, record.accesses);
+  if (!allowed) return allowed.error();
+  record.reason = std::move(*allowed);
+  return ok();
+}
+
 Result<std::string> Dispatcher::run_guarded(const Operation& operation, const CallContext& context,
-                                            const http::Request& request) const {
+                                            const http::Request& request, CallRecord& record) const {
   try {
     const Result<json::value> tree = parse_body(operation.service->protocol, request);
     if (!tree) return tree.error();
+    if (const Result<void> allowed = authorize(operation, context, *tree, record); !allowed) return allowed.error();
     return operation.run(context, *tree);
   } catch (const std::exception& failure) {
     log::error("aws", "{}:{} failed, request {}: {}", operation.service->name, operation.info->name, context.request_id,
@@ -192,12 +219,19 @@ Result<std::string> Dispatcher::run_guarded(const Operation& operation, const Ca
   }
 }
 
-http::Response Dispatcher::call(const Route& route, const CallContext& context, const http::Request& request) const {
+http::Response Dispatcher::call(const Route& route, const CallContext& context, const http::Request& request,
+                                CallRecord* record) const {
+  CallRecord unasked;
+  CallRecord& told = record == nullptr ? unasked : *record;
   const Operation* operation = find(route);
-  if (operation == nullptr) return error_response(route, not_served(route), context.request_id);
+  if (operation == nullptr) {
+    told.error = not_served(route);
+    return error_response(route, *told.error, context.request_id);
+  }
 
-  Result<std::string> inside = run_guarded(*operation, context, request);
+  Result<std::string> inside = run_guarded(*operation, context, request, told);
   if (!inside) {
+    told.error = on_the_wire(route, inside.error());
     http::Response response = error_response(route, inside.error(), context.request_id);
     (response.status >= 500 ? operation->failed : operation->refused).fetch_add(1, std::memory_order_relaxed);
     return response;

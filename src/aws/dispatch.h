@@ -6,10 +6,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "aws/authorization.h"
 #include "aws/codec.h"
 #include "aws/model.h"
 #include "aws/xml_codec.h"
@@ -28,6 +30,9 @@ struct CallContext {
   std::string user_id;
   std::string access_key_id;
   std::string request_id;  // a UUID, answered as x-amzn-RequestId
+  std::string source_ip;   // of the connection: "127.0.0.1"
+  std::string user_agent;
+  bool is_root = false;  // the account itself: no policy is asked
   Time now{};
 };
 
@@ -53,6 +58,23 @@ struct Route {
   const ServiceInfo* service = nullptr;  // nullptr: of no service that is known
   std::string_view operation;
   std::string_view json_version = "1.1";
+};
+
+// What became of one request, for the audit log. Views and references are valid for the time of the call.
+struct CallRecord {
+  std::string_view service;    // "ecs"; empty when it is not known
+  std::string_view operation;  // as the request says it
+  const CallContext* context = nullptr;
+  std::vector<Access> accesses;  // what was asked of the policies; empty when the request was refused before
+  std::string reason;            // why it was allowed: the policy that decided
+  std::optional<Error> error;    // what was answered; nullopt: success
+};
+
+// Thread-safe; called once for each request, before its answer is sent.
+class AuditSink {
+ public:
+  virtual ~AuditSink() = default;
+  virtual void record(const CallRecord& record) = 0;
 };
 
 // Answers of one operation since the start.
@@ -94,9 +116,16 @@ class Dispatcher {
   // Finds service and operation by X-Amz-Target, or by Action and the service that the caller signed for
   // (`scope_service`, empty when unsigned: then by Version). Never fails: what is unknown shows in call().
   Route route(const http::Request& request, std::string_view scope_service) const;
-  // Decodes, runs, encodes. Anything wrong becomes the protocol's error answer: an operation that nobody handles (its
-  // message names it), a body that cannot be read, the operation's own error, an exception (500, logged).
-  http::Response call(const Route& route, const CallContext& context, const http::Request& request) const;
+  // Who may call the operation that the route names; `asked` for one that nobody handles.
+  Permission permission(const Route& route) const;
+  // From now on every call is put before `authorizer` (nullptr: before nobody), which must outlive this. Not
+  // thread-safe: before the first call.
+  void guard(const Authorizer* authorizer) { authorizer_ = authorizer; }
+  // Authorizes, decodes, runs, encodes; fills in `record`. Anything wrong becomes the protocol's error answer: an
+  // operation that nobody handles (its message names it), a body that cannot be read, the operation's own error, an
+  // exception (500, logged).
+  http::Response call(const Route& route, const CallContext& context, const http::Request& request,
+                      CallRecord* record = nullptr) const;
   // An error in the shape of the route's protocol.
   static http::Response error_response(const Route& route, const Error& error, std::string_view request_id);
 
@@ -146,9 +175,12 @@ class Dispatcher {
 
   void add(const ServiceInfo& service, std::string_view name, Run run);
   const Operation* find(const Route& route) const;
-  Result<std::string> run_guarded(const Operation& operation, const CallContext& context,
-                                  const http::Request& request) const;
+  Result<std::string> run_guarded(const Operation& operation, const CallContext& context, const http::Request& request,
+                                  CallRecord& record) const;
+  Result<void> authorize(const Operation& operation, const CallContext& context, const json::value& tree,
+                         CallRecord& record) const;
 
+  const Authorizer* authorizer_ = nullptr;
   std::vector<const ServiceInfo*> services_;
   // By service's target prefix or name, then operation's name. Views into the generated tables.
   std::map<std::string_view, std::map<std::string_view, std::unique_ptr<Operation>>> operations_;

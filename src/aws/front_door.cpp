@@ -8,6 +8,8 @@
 namespace kaapi::aws {
 namespace {
 
+constexpr std::size_t max_user_agent_bytes = 512;
+
 // A UUID (RFC 4122 version 4) for a request. It must not repeat, but need not be hard to guess, so each thread has its
 // own quick generator.
 std::string new_request_id() {
@@ -24,50 +26,68 @@ std::string new_request_id() {
 
 }  // namespace
 
-FrontDoor::FrontDoor(const Dispatcher& dispatcher, const KeyStore& keys, const Clock& clock, FrontDoorConfig config)
-    : dispatcher_(dispatcher), clock_(clock), config_(std::move(config)), verifier_(keys) {}
+FrontDoor::FrontDoor(const Dispatcher& dispatcher, const KeyStore& keys, const Clock& clock, FrontDoorConfig config,
+                     AuditSink* audit)
+    : dispatcher_(dispatcher), clock_(clock), config_(std::move(config)), audit_(audit), verifier_(keys) {}
 
 Result<void> FrontDoor::identify(const http::Request& request, const Route& route, CallContext& context) {
-  if (config_.auth) {
-    VerifyOptions options;
-    options.protocol = route.protocol;
-    if (route.service != nullptr) options.service = route.service->signing_name;
-    Result<Caller> caller = verifier_.verify(request.head, request.body, context.now, options);
-    if (!caller) return caller.error();
-    context.account_id = std::move(caller->key.account_id);
-    context.principal_arn = std::move(caller->key.principal_arn);
-    context.user_id = std::move(caller->key.user_id);
-    context.access_key_id = std::move(caller->access_key_id);
-    context.region = std::move(caller->region);
-    return ok();
-  }
-  context.account_id = config_.account_id;
-  context.principal_arn = fmt::format("arn:aws:iam::{}:root", config_.account_id);
-  context.user_id = config_.account_id;
-  context.region = config_.default_region;
-  const auto header = request.head.headers.find("Authorization");
-  if (const auto parsed = parse_authorization(header.value_or("")); parsed) {
-    context.access_key_id = parsed->access_key_id;
-    context.region = parsed->region;
-  }
+  VerifyOptions options;
+  options.protocol = route.protocol;
+  if (route.service != nullptr) options.service = route.service->signing_name;
+  Result<Caller> caller = verifier_.verify(request.head, request.body, context.now, options);
+  if (!caller) return caller.error();
+  context.account_id = std::move(caller->key.account_id);
+  context.principal_arn = std::move(caller->key.principal_arn);
+  context.user_id = std::move(caller->key.user_id);
+  context.access_key_id = std::move(caller->access_key_id);
+  context.region = std::move(caller->region);
+  context.is_root = caller->key.is_root;
   return ok();
 }
 
-http::Response FrontDoor::operator()(const http::Request& request) {
-  std::string_view scope_service;
-  const auto header = request.head.headers.find("Authorization");
-  const Result<Authorization> unverified = parse_authorization(header.value_or(""));
-  if (unverified) scope_service = unverified->service;
+// Nobody is asked for a signature: the caller is nobody, or the account's root where --auth off makes everybody that.
+void FrontDoor::identify_unsigned(const http::Request& request, CallContext& context) const {
+  context.account_id = config_.account_id;
+  context.region = config_.default_region;
+  if (!config_.auth) {
+    context.principal_arn = fmt::format("arn:aws:iam::{}:root", config_.account_id);
+    context.user_id = config_.account_id;
+    context.is_root = true;
+  }
+  if (const Result<Authorization> claimed = authorization_of(request.head)) {
+    context.region = claimed->region;
+    if (!config_.auth) context.access_key_id = claimed->access_key_id;
+  }
+}
 
-  const Route route = dispatcher_.route(request, scope_service);
+http::Response FrontDoor::answer(const http::Request& request, const Route& route, CallContext& context,
+                                 CallRecord& record) {
+  const bool verified = config_.auth && dispatcher_.permission(route) != Permission::unsigned_;
+  if (!verified) {
+    identify_unsigned(request, context);
+  } else if (const Result<void> identified = identify(request, route, context); !identified) {
+    unauthenticated_.fetch_add(1, std::memory_order_relaxed);
+    record.error = identified.error();
+    return Dispatcher::error_response(route, identified.error(), context.request_id);
+  }
+  return dispatcher_.call(route, context, request, &record);
+}
+
+http::Response FrontDoor::operator()(const http::Request& request) {
+  const Result<Authorization> claimed = authorization_of(request.head);
+  const Route route = dispatcher_.route(request, claimed ? std::string_view(claimed->service) : std::string_view());
   CallContext context;
   context.request_id = new_request_id();
   context.now = clock_.now();
-  if (const Result<void> identified = identify(request, route, context); !identified) {
-    unauthenticated_.fetch_add(1, std::memory_order_relaxed);
-    return Dispatcher::error_response(route, identified.error(), context.request_id);
-  }
-  return dispatcher_.call(route, context, request);
+  context.source_ip = request.head.remote_address.substr(0, request.head.remote_address.rfind(':'));
+  context.user_agent = request.head.headers.find("User-Agent").value_or("").substr(0, max_user_agent_bytes);
+  CallRecord record;
+  record.context = &context;
+  record.service = route.service == nullptr ? std::string_view() : route.service->name;
+  record.operation = route.operation;
+  http::Response response = answer(request, route, context, record);
+  if (audit_ != nullptr) audit_->record(record);
+  return response;
 }
 
 std::string FrontDoor::metrics() const {

@@ -22,10 +22,11 @@ struct FrontDoorConfig {
   std::string default_region = "us-east-1";  // when auth is off and the request has no credential scope
 };
 
-// Thread-safe. `dispatcher`, `keys` and `clock` must outlive it.
+// Thread-safe. `dispatcher`, `keys`, `clock` and `audit` (nullptr: nobody is told) must outlive it.
 class FrontDoor {
  public:
-  FrontDoor(const Dispatcher& dispatcher, const KeyStore& keys, const Clock& clock, FrontDoorConfig config);
+  FrontDoor(const Dispatcher& dispatcher, const KeyStore& keys, const Clock& clock, FrontDoorConfig config,
+            AuditSink* audit = nullptr);
 
   // Never throws; every failure is an answer in the protocol of the request.
   http::Response operator()(const http::Request& request);
@@ -37,10 +38,13 @@ class FrontDoor {
 
  private:
   Result<void> identify(const http::Request& request, const Route& route, CallContext& context);
+  void identify_unsigned(const http::Request& request, CallContext& context) const;
+  http::Response answer(const http::Request& request, const Route& route, CallContext& context, CallRecord& record);
 
   const Dispatcher& dispatcher_;
   const Clock& clock_;
   FrontDoorConfig config_;
+  AuditSink* audit_;
   Verifier verifier_;
   std::atomic<std::uint64_t> unauthenticated_{0};
 };

@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "aws/authorization.h"
+
 namespace kaapi::aws {
 
 // How a service speaks: awsJson 1.0/1.1 (X-Amz-Target names the operation), or a form with Action and an XML answer.
@@ -34,6 +36,7 @@ struct OperationInfo {
   std::string_view name;
   std::string_view result_wrapper;             // query: the element inside the answer
   std::span<const std::string_view> errors{};  // codes that the model lists for it
+  PermissionRow permission{};                  // models/permissions/<service>.json
 };
 
 struct ErrorInfo {

@@ -10,6 +10,7 @@ namespace kaapi::aws {
 namespace {
 
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
+constexpr std::string_view asymmetric_algorithm = "AWS4-ECDSA-P256-SHA256";
 constexpr std::string_view terminator = "aws4_request";
 
 bool is_scope_name(std::string_view text) {
@@ -37,21 +38,51 @@ Error incomplete(std::string text) {
   return make_error(errc::invalid, std::move(text));
 }
 
+Error unknown_algorithm(std::string_view given) {
+  if (given.starts_with(asymmetric_algorithm)) {
+    return incomplete(fmt::format("SigV4A ({}) is not supported here: sign with {}", asymmetric_algorithm, algorithm));
+  }
+  return incomplete(fmt::format("Authorization header requires the algorithm '{}'", algorithm));
+}
+
 Result<void> parse_credential(std::string_view credential, Authorization& out) {
+  constexpr std::string_view shape =
+      "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term";
   std::string_view rest = credential;
-  std::string_view service;
-  if (!take(rest, '/', out.access_key_id) || out.access_key_id.empty()) {
-    return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term");
-  }
+  std::string_view part;
+  if (!take(rest, '/', part) || part.empty()) return incomplete(std::string(shape));
+  out.access_key_id = part;
   out.scope = rest;
-  if (!take(rest, '/', out.date) || !take(rest, '/', out.region) || !take(rest, '/', service) || rest != terminator) {
-    return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term");
+  for (std::string* each : {&out.date, &out.region, &out.service}) {
+    if (!take(rest, '/', part)) return incomplete(std::string(shape));
+    *each = part;
   }
-  out.service = service;
+  if (rest != terminator) return incomplete(std::string(shape));
   if (out.date.size() != 8 || !parse_number(out.date) || !is_scope_name(out.region) || !is_scope_name(out.service)) {
     return incomplete("Credential must hold a date (YYYYMMDD), a region and a service");
   }
   return ok();
+}
+
+Result<Authorization> checked(Authorization out, std::string_view credential) {
+  if (!is_hex_digest(out.signature)) return incomplete("Signature must be 64 lower-case hex digits");
+  if (const Result<void> parsed = parse_credential(credential, out); !parsed) return parsed.error();
+  return out;
+}
+
+// The decoded value of a parameter of a presigned URL; nullopt when it is missing, given twice or badly encoded.
+std::optional<std::string> sole_parameter(std::string_view query, std::string_view name) {
+  std::optional<std::string> found;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) != name || equals == std::string_view::npos) continue;
+    if (found) return std::nullopt;
+    found = percent_decode(pair.substr(equals + 1));
+    if (!found) return std::nullopt;
+  }
+  return found;
 }
 
 }  // namespace
@@ -59,7 +90,7 @@ Result<void> parse_credential(std::string_view credential, Authorization& out) {
 Result<Authorization> parse_authorization(std::string_view header) {
   if (header.size() > max_authorization_bytes) return incomplete("Authorization header is too long");
   if (!header.starts_with(algorithm) || header.size() == algorithm.size() || header[algorithm.size()] != ' ') {
-    return incomplete(fmt::format("Authorization header requires the algorithm '{}'", algorithm));
+    return unknown_algorithm(header);
   }
   Authorization out;
   std::string_view credential;
@@ -75,13 +106,48 @@ Result<Authorization> parse_authorization(std::string_view header) {
     if (name == "SignedHeaders") out.signed_headers = value;
     if (name == "Signature") out.signature = value;
   }
-  for (const auto& [name, value] : {std::pair("Credential", credential), std::pair("SignedHeaders", out.signed_headers),
-                                    std::pair("Signature", out.signature)}) {
+  for (const auto& [name, value] :
+       {std::pair("Credential", credential), std::pair("SignedHeaders", std::string_view(out.signed_headers)),
+        std::pair("Signature", std::string_view(out.signature))}) {
     if (value.empty()) return incomplete(fmt::format("Authorization header requires '{}' parameter", name));
   }
-  if (!is_hex_digest(out.signature)) return incomplete("Signature must be 64 lower-case hex digits");
-  if (const Result<void> parsed = parse_credential(credential, out); !parsed) return parsed.error();
-  return out;
+  return checked(std::move(out), credential);
+}
+
+Result<Authorization> parse_presigned(std::string_view query) {
+  if (query.size() > max_presigned_query_bytes) return incomplete("The presigned query is too long");
+  const std::optional<std::string> given = sole_parameter(query, "X-Amz-Algorithm");
+  if (given != algorithm) return unknown_algorithm(given.value_or(""));
+  Authorization out;
+  out.presigned = true;
+  std::string credential;
+  std::string lifetime;
+  for (const auto& [name, member] :
+       {std::pair("X-Amz-Credential", &credential), std::pair("X-Amz-Date", &out.basic_time),
+        std::pair("X-Amz-Expires", &lifetime), std::pair("X-Amz-SignedHeaders", &out.signed_headers),
+        std::pair("X-Amz-Signature", &out.signature)}) {
+    std::optional<std::string> value = sole_parameter(query, name);
+    if (!value || value->empty()) {
+      return incomplete(fmt::format("A presigned URL requires exactly one '{}' parameter", name));
+    }
+    *member = std::move(*value);
+  }
+  out.session_token = sole_parameter(query, "X-Amz-Security-Token").value_or("");
+  const std::optional<std::int64_t> seconds = parse_number(lifetime);
+  if (!seconds || *seconds < 1 || *seconds > max_presigned_lifetime.count()) {
+    return incomplete(fmt::format("X-Amz-Expires must be between 1 and {} seconds", max_presigned_lifetime.count()));
+  }
+  out.lifetime = std::chrono::seconds(*seconds);
+  return checked(std::move(out), credential);
+}
+
+Result<Authorization> authorization_of(const http::RequestHead& head) {
+  if (const auto header = head.headers.find("Authorization")) return parse_authorization(*header);
+  constexpr std::string_view mark = "X-Amz-Algorithm=";
+  if (head.query.starts_with(mark) || head.query.find(fmt::format("&{}", mark)) != std::string::npos) {
+    return parse_presigned(head.query);
+  }
+  return make_error(errc::not_found, "The request carries no signature");
 }
 
 std::string canonical_path(std::string_view path) {

@@ -21,27 +21,41 @@
 namespace kaapi::aws {
 
 inline constexpr std::chrono::minutes max_clock_skew{5};
+inline constexpr std::chrono::seconds max_presigned_lifetime{7 * 24 * 3600};
 inline constexpr std::size_t max_signed_headers = 64;
 inline constexpr std::size_t max_authorization_bytes = 4096;
+inline constexpr std::size_t max_presigned_query_bytes = 16 * 1024;
 inline constexpr std::size_t max_cached_signing_keys = 1024;
 inline constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
 
 // ---- What a request says about its signature.
 
+// Where a signature's parts stand: in the header
 // "AWS4-HMAC-SHA256 Credential=AKID/20150830/us-east-1/iam/aws4_request, SignedHeaders=host;x-amz-date,
-// Signature=5d67…" Views into the header's text.
+// Signature=5d67…", or in the query of a presigned URL (X-Amz-Algorithm, X-Amz-Credential, …).
 struct Authorization {
-  std::string_view access_key_id;
-  std::string_view date;            // "20150830"
-  std::string_view region;          // [a-z0-9-]
-  std::string_view service;         // [a-z0-9-]
-  std::string_view scope;           // "20150830/us-east-1/iam/aws4_request"
-  std::string_view signed_headers;  // "host;x-amz-date"
-  std::string_view signature;       // 64 lower-case hex digits
+  std::string access_key_id;
+  std::string date;            // "20150830"
+  std::string region;          // [a-z0-9-]
+  std::string service;         // [a-z0-9-]
+  std::string scope;           // "20150830/us-east-1/iam/aws4_request"
+  std::string signed_headers;  // "host;x-amz-date"
+  std::string signature;       // 64 lower-case hex digits
+
+  // Of a presigned URL only.
+  bool presigned = false;
+  std::string basic_time;           // "20150830T123600Z"
+  std::chrono::seconds lifetime{};  // 1 second to 7 days, from basic_time on
+  std::string session_token;
 };
 
-// Error: `Invalid`; the message says what is missing or broken, in AWS's words where they are known.
+// Error: `Invalid`; the message says what is missing or broken, in AWS's words where they are known. SigV4A
+// (AWS4-ECDSA-P256-SHA256) is refused by name.
 Result<Authorization> parse_authorization(std::string_view header);
+// The same for a query with X-Amz-Algorithm.
+Result<Authorization> parse_presigned(std::string_view query);
+// What the request says, wherever it says it. Errors: `NotFound` when it says nothing, `Invalid` as above.
+Result<Authorization> authorization_of(const http::RequestHead& head);
 
 // ---- Canonical forms (pure).
 
@@ -66,6 +80,8 @@ struct AccessKey {
   std::string account_id;
   std::string principal_arn;
   std::string user_id;
+  bool is_root = false;            // of the account itself
+  std::optional<Time> expires_at{};  // of a session; nullopt: a long-lived key
 };
 
 // Implemented by identity/. Thread-safe; quick (memory only), it is asked for every request.
@@ -92,9 +108,11 @@ class Verifier {
  public:
   explicit Verifier(const KeyStore& keys) : keys_(keys) {}
 
-  // Checks the header signature of one request. Errors (json / query): MissingAuthenticationTokenException /
-  // MissingAuthenticationToken, IncompleteSignatureException / IncompleteSignature, UnrecognizedClientException /
-  // InvalidClientTokenId, InvalidSignatureException / SignatureDoesNotMatch (wrong, expired or of another service).
+  // Checks the signature of one request, in its header or its presigned URL. Errors (json / query):
+  // MissingAuthenticationTokenException / MissingAuthenticationToken, IncompleteSignatureException /
+  // IncompleteSignature, UnrecognizedClientException / InvalidClientTokenId, ExpiredTokenException / ExpiredToken (a
+  // session that is over), InvalidSignatureException / SignatureDoesNotMatch (wrong, too old, or of another service),
+  // RequestExpired (a presigned URL past its time).
   Result<Caller> verify(const http::RequestHead& head, std::string_view body, Time now, const VerifyOptions& options);
 
  private:

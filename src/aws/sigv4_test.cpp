@@ -19,10 +19,11 @@ class OneKey final : public KeyStore {
  public:
   std::optional<AccessKey> find(std::string_view access_key_id) const override {
     if (access_key_id != suite_key.access_key_id) return std::nullopt;
-    return AccessKey{secret, token, "123456789012", "arn:aws:iam::123456789012:root", "123456789012"};
+    return AccessKey{secret, token, "123456789012", "arn:aws:iam::123456789012:root", "123456789012", true, expires_at};
   }
   std::string secret = suite_key.secret_access_key;
   std::string token;
+  std::optional<Time> expires_at;
 };
 
 http::RequestHead make_head(std::string_view method, std::string_view target) {
@@ -362,6 +363,94 @@ TEST(WireTime, ReadsAndWrites) {
   for (const std::string_view bad : {"", "20150830T123600", "20150830 123600Z", "20151330T123600Z"}) {
     EXPECT_FALSE(parse_basic_time(bad)) << bad;
   }
+}
+
+// URLs made by botocore's SigV4QueryAuth with the suite's key at the suite's time.
+constexpr std::string_view presigned_start =
+    "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%"
+    "2F20150830%2F"
+    "us-east-1%2Fsts%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host";
+constexpr std::string_view presigned_end =
+    "&X-Amz-Signature=212c098c1dc1e00e3afe061d2a9b666867a3284d88cf9f0020bc8e59e040ae9b";
+constexpr std::string_view presigned_session_end =
+    "&X-Amz-Security-Token=tok%2Fen%2B1%3D&X-Amz-Signature="
+    "278ddc91bbc14de51f1abbcaaa5e6c76d7c732eb4954759876e4e40394e18935";
+
+class PresignedTest : public VerifierTest {
+ protected:
+  PresignedTest() {
+    head_ = make_head("GET", "/");
+    head_.headers.add("Host", "localhost:4566");
+    head_.query = fmt::format("{}{}", presigned_start, presigned_end);
+    body_.clear();
+    options_ = {Protocol::query, "sts", false};
+  }
+  void replace(std::string_view part, std::string_view by) {
+    const std::size_t at = head_.query.find(part);
+    ASSERT_NE(at, std::string::npos);
+    head_.query.replace(at, part.size(), by);
+  }
+};
+
+TEST_F(PresignedTest, AcceptsWhatBotocoreSigned) {
+  EXPECT_EQ(code(), "accepted");
+  EXPECT_EQ(verify()->region, "us-east-1");
+  keys_.token = "tok/en+1=";
+  EXPECT_EQ(code(), "403 InvalidClientTokenId");
+  head_.query = fmt::format("{}{}", presigned_start, presigned_session_end);
+  EXPECT_EQ(code(), "accepted");
+}
+
+TEST_F(PresignedTest, IsGoodForItsLifetimeAndNoLonger) {
+  EXPECT_EQ(code(suite_time + std::chrono::seconds(60)), "accepted");
+  EXPECT_EQ(code(suite_time + std::chrono::seconds(61)), "400 RequestExpired");
+  EXPECT_EQ(code(suite_time - std::chrono::minutes(5)), "accepted");
+  EXPECT_EQ(code(suite_time - std::chrono::minutes(6)), "403 SignatureDoesNotMatch");
+}
+
+TEST_F(PresignedTest, AnyChangeBreaksTheSignature) {
+  const std::string good = head_.query;
+  for (const auto& [part, by] : {std::pair("GetCallerIdentity", "AssumeRole"), std::pair("Expires=60", "Expires=600"),
+                                 std::pair("=host&", "=host&x=&"), std::pair("Version", "Versiom")}) {
+    head_.query = good;
+    replace(part, by);
+    EXPECT_EQ(code(), "403 SignatureDoesNotMatch") << part;
+  }
+  head_.query = good;
+  body_ = "Action=AssumeRole";
+  EXPECT_EQ(code(), "403 SignatureDoesNotMatch");
+}
+
+TEST_F(PresignedTest, SaysWhichParameterIsMissingTwiceOrOutOfRange) {
+  const std::string good = head_.query;
+  for (const auto& [part, by, word] :
+       {std::tuple("&X-Amz-Expires=60", "", "X-Amz-Expires"),
+        std::tuple("Expires=60", "Expires=0", "between 1 and 604800"),
+        std::tuple("Expires=60", "Expires=604801", "between 1 and 604800"),
+        std::tuple("&X-Amz-Date", "&X-Amz-Date=20150830T123600Z&X-Amz-Date", "X-Amz-Date"),
+        std::tuple("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256", "SigV4A"), std::tuple("HMAC", "HMAK", "algorithm")}) {
+    head_.query = good;
+    replace(part, by);
+    EXPECT_EQ(code(), "400 IncompleteSignature") << by;
+    EXPECT_THAT(verify().error().message, HasSubstr(word));
+  }
+}
+
+TEST_F(VerifierTest, ASessionThatIsOverIsToldOnlyToWhoKnowsItsSecret) {
+  keys_.token = "token";
+  keys_.expires_at = suite_time;
+  sign_it({"AKIDEXAMPLE", suite_key.secret_access_key, "token"});
+  EXPECT_EQ(code(), "400 ExpiredTokenException");
+  options_.protocol = Protocol::query;
+  EXPECT_EQ(code(), "403 ExpiredToken");
+  sign_it({"AKIDEXAMPLE", "guess", "token"});
+  EXPECT_EQ(code(), "403 SignatureDoesNotMatch");
+}
+
+TEST(ParseAuthorization, RefusesSigV4AByName) {
+  const Result<Authorization> parsed =
+      parse_authorization("AWS4-ECDSA-P256-SHA256 Credential=A/20150830/iam/aws4_request");
+  EXPECT_THAT(parsed.error().message, HasSubstr("SigV4A (AWS4-ECDSA-P256-SHA256) is not supported"));
 }
 
 }  // namespace

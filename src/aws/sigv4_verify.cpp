@@ -30,6 +30,11 @@ Error unknown_client(Protocol protocol) {
                  "The security token included in the request is invalid.");
 }
 
+Error expired_token(Protocol protocol) {
+  return refusal(protocol, "ExpiredTokenException", "ExpiredToken", 403,
+                 "The security token included in the request is expired");
+}
+
 Error wrong_signature(Protocol protocol, std::string message) {
   return refusal(protocol, "InvalidSignatureException", "SignatureDoesNotMatch", 403, std::move(message));
 }
@@ -66,11 +71,11 @@ struct SignedTime {
 };
 
 Result<SignedTime> signed_time(const http::RequestHead& head, const Authorization& authorization, Protocol protocol) {
-  const auto sent = head.headers.find("X-Amz-Date");
-  if (!sent) {
+  const auto header = head.headers.find("X-Amz-Date");
+  if (!header && !authorization.presigned) {
     return incomplete_signature(protocol, "Authorization header requires existence of the 'X-Amz-Date' header");
   }
-  const std::string_view text = trim(*sent);
+  const std::string_view text = authorization.presigned ? std::string_view(authorization.basic_time) : trim(*header);
   const std::optional<Time> time = parse_basic_time(text);
   if (!time) return incomplete_signature(protocol, "Date must be in ISO-8601 'basic format'");
   if (text.substr(0, 8) != authorization.date) {
@@ -82,8 +87,15 @@ Result<SignedTime> signed_time(const http::RequestHead& head, const Authorizatio
   return SignedTime{std::string(text), *time};
 }
 
-Result<void> check_clock(const SignedTime& sent, Time now, Protocol protocol) {
-  if (sent.time < now - max_clock_skew) {
+// A presigned URL is good from its date (a clock may be ahead) until its lifetime is over; a signed header only around
+// now.
+Result<void> check_clock(const SignedTime& sent, const Authorization& authorization, Time now, Protocol protocol) {
+  if (authorization.presigned && sent.time + authorization.lifetime < now) {
+    return make_error("RequestExpired",
+                      fmt::format("Request has expired: it was good for {} s from {} on, and now is {}",
+                                  authorization.lifetime.count(), sent.text, format_basic_time(now)));
+  }
+  if (!authorization.presigned && sent.time < now - max_clock_skew) {
     return wrong_signature(
         protocol, fmt::format("Signature expired: {} is now earlier than {} ({} - {} min.)", sent.text,
                               format_basic_time(now - max_clock_skew), format_basic_time(now), max_clock_skew.count()));
@@ -94,6 +106,22 @@ Result<void> check_clock(const SignedTime& sent, Time now, Protocol protocol) {
                               format_basic_time(now + max_clock_skew), format_basic_time(now), max_clock_skew.count()));
   }
   return ok();
+}
+
+// The query without the signature itself, as it was signed.
+std::string query_as_signed(const http::RequestHead& head, const Authorization& authorization) {
+  if (!authorization.presigned) return head.query;
+  constexpr std::string_view name = "X-Amz-Signature=";
+  std::string out;
+  std::string_view rest = head.query;
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    if (pair.starts_with(name)) continue;
+    if (!out.empty()) out += '&';
+    out += pair;
+  }
+  return out;
 }
 
 // The payload's hash as it stands in the canonical request.
@@ -132,16 +160,16 @@ std::shared_ptr<const Verifier::CachedKey> Verifier::cached_signing_key(const st
 
 Result<Caller> Verifier::verify(const http::RequestHead& head, std::string_view body, Time now,
                                 const VerifyOptions& options) {
-  const auto header = head.headers.find("Authorization");
-  if (!header) return missing_token(options.protocol);
-  const Result<Authorization> parsed = parse_authorization(*header);
+  const Result<Authorization> parsed = authorization_of(head);
+  if (!parsed && parsed.error().code == errc::not_found) return missing_token(options.protocol);
   if (!parsed) return incomplete_signature(options.protocol, parsed.error().message);
   const Authorization& authorization = *parsed;
 
   std::optional<AccessKey> key = keys_.find(authorization.access_key_id);
   if (!key) return unknown_client(options.protocol);
-  const auto token = head.headers.find("X-Amz-Security-Token");
-  if (!equal_constant_time(token.value_or(""), key->session_token)) return unknown_client(options.protocol);
+  const std::string_view token = authorization.presigned ? std::string_view(authorization.session_token)
+                                                         : head.headers.find("X-Amz-Security-Token").value_or("");
+  if (!equal_constant_time(token, key->session_token)) return unknown_client(options.protocol);
 
   if (!options.service.empty() && authorization.service != options.service) {
     return wrong_signature(options.protocol,
@@ -149,7 +177,7 @@ Result<Caller> Verifier::verify(const http::RequestHead& head, std::string_view 
   }
   const Result<SignedTime> sent = signed_time(head, authorization, options.protocol);
   if (!sent) return sent.error();
-  if (const Result<void> fresh = check_clock(*sent, now, options.protocol); !fresh) return fresh.error();
+  if (const Result<void> fresh = check_clock(*sent, authorization, now, options.protocol); !fresh) return fresh.error();
 
   const auto lines = canonical_headers(head.headers, authorization.signed_headers);
   if (!lines) return wrong_signature(options.protocol, "A header listed in SignedHeaders is not in the request.");
@@ -160,14 +188,17 @@ Result<Caller> Verifier::verify(const http::RequestHead& head, std::string_view 
   const Result<std::string> hash = payload_hash(head, body, options);
   if (!hash) return hash.error();
 
-  const std::string text = string_to_sign(
-      sent->text, authorization.scope,
-      canonical_request(head.method, head.path, head.query, *lines, authorization.signed_headers, *hash));
+  const std::string text =
+      string_to_sign(sent->text, authorization.scope,
+                     canonical_request(head.method, head.path, query_as_signed(head, authorization), *lines,
+                                       authorization.signed_headers, *hash));
   const std::string expected = hex(cached_signing_key(key->secret, authorization)->key.sign(text));
   if (!equal_constant_time(expected, authorization.signature)) {
     return wrong_signature(options.protocol, std::string(mismatch));
   }
-  return Caller{std::move(*key), std::string(authorization.access_key_id), std::string(authorization.region)};
+  // Only who knows the secret is told that the session is over.
+  if (key->expires_at && now >= *key->expires_at) return expired_token(options.protocol);
+  return Caller{std::move(*key), authorization.access_key_id, authorization.region};
 }
 
 void sign(http::Headers& headers, std::string_view method, std::string_view target, std::string_view body,

@@ -145,6 +145,7 @@ std::optional<aws::AccessKey> RootKeyStore::find(std::string_view access_key_id)
   key.account_id = account_.account_id;
   key.principal_arn = account_.root_arn();
   key.user_id = account_.account_id;
+  key.is_root = true;
   return key;
 }
 

@@ -65,9 +65,53 @@ def byte_regex(pattern):
     return pattern
 
 
+class Permissions:
+    """models/permissions/<service>.json: what each operation asks of the policies."""
+
+    RULES = {"asked": "asked", "everybody": "everybody", "own": "own", "unsigned": "unsigned_"}
+
+    def __init__(self, path):
+        self.path = path
+        data = json.loads(path.read_text())
+        self.resources, self.operations = data["resources"], data["operations"]
+
+    def template(self, value):
+        if not value.startswith("@"):
+            return value
+        if value[1:] not in self.resources:
+            sys.exit(f"generate.py: {self.path.name}: no resource is called {value}")
+        return self.resources[value[1:]]
+
+    def check(self, served, known):
+        missing, unknown = sorted(set(served) - set(self.operations)), sorted(set(self.operations) - set(known))
+        if missing or unknown:
+            sys.exit(f"generate.py: {self.path.name}: rows missing: {', '.join(missing)}; no such operation: {', '.join(unknown)}")
+
+    def lines(self, operation):
+        """The tables of one operation, and its row."""
+        row = self.operations[operation]
+        stray = set(row) - {"rule", "resource", "conditions", "passes"}
+        if stray:
+            sys.exit(f"generate.py: {self.path.name}: {operation} has unknown members {', '.join(stray)}")
+        out, name = [], identifier(operation)
+        conditions = {key: self.template(value) for key, value in row.get("conditions", {}).items()}
+        if conditions:
+            rows = ", ".join(f"{{{text(key)}, {text(value)}}}" for key, value in conditions.items())
+            out.append(f"constexpr ConditionRow conditions_of_{name}[] = {{{rows}}};")
+        passes = row.get("passes", {})
+        if passes:
+            rows = ", ".join(f"{{{text('{' + role + ':role}')}, {text(service)}}}" for role, service in passes.items())
+            out.append(f"constexpr PassedRoleRow passes_of_{name}[] = {{{rows}}};")
+        permission = (f"{{Permission::{self.RULES[row.get('rule', 'asked')]}, {text(self.template(row.get('resource', '')))}, "
+                      f"{f'conditions_of_{name}' if conditions else '{}'}, {f'passes_of_{name}' if passes else '{}'}}}")
+        return out, permission
+
+
 class Service:
-    def __init__(self, model):
+    def __init__(self, model, permissions):
         self.model = model
+        self.permissions = permissions
+        permissions.check(model["operations"], [*model["operations"], *model["other_operations"]])
         self.name = model["service"]
         self.shapes = model["shapes"]
         self.query = model["metadata"]["protocol"] in ("query", "ec2")
@@ -272,10 +316,14 @@ class Service:
             codes = ", ".join(text(errors[error]["code"]) for error in operation["errors"])
             if codes:
                 out.append(f"constexpr std::string_view errors_of_{identifier(name)}[] = {{{codes}}};")
+        rows = {}
+        for name in operations:
+            lines, rows[name] = self.permissions.lines(name)
+            out += lines
         out.append("constexpr OperationInfo operation_table[] = {")
         for name, operation in operations.items():
             listed = f"errors_of_{identifier(name)}" if operation["errors"] else "{}"
-            out.append(f"    {{{text(name)}, {text(operation['output'].get('resultWrapper', ''))}, {listed}}},")
+            out.append(f"    {{{text(name)}, {text(operation['output'].get('resultWrapper', ''))}, {listed}, {rows[name]}}},")
         out.append("};")
         names = sorted([*operations, *self.model["other_operations"]])
         out.append(f"constexpr std::string_view name_table[] = {{{', '.join(text(name) for name in names)}}};")
@@ -299,7 +347,9 @@ class Service:
 def main():
     if len(sys.argv) != 4:
         sys.exit("usage: generate.py MODEL OUTPUT_DIR PARTS")
-    service = Service(json.loads(pathlib.Path(sys.argv[1]).read_text()))
+    path = pathlib.Path(sys.argv[1])
+    permissions = Permissions(path.parent / "permissions" / path.name)
+    service = Service(json.loads(path.read_text()), permissions)
     folder, parts = pathlib.Path(sys.argv[2]), int(sys.argv[3])
     folder.mkdir(parents=True, exist_ok=True)
 

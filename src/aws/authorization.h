@@ -76,6 +76,17 @@ class Authorizer {
   virtual Result<std::string> authorize(const CallContext& context, const std::vector<Access>& accesses) const = 0;
 };
 
+// What a room knows of its resources beyond the request. Asked only when a policy wants to know it. Thread-safe.
+// Implemented by the rooms of floor 3 whose resources carry tags or policies.
+class ResourceFacts {
+ public:
+  virtual ~ResourceFacts() = default;
+  // By key, as written; empty when there is no such resource.
+  virtual std::map<std::string, std::string> tags_of(std::string_view arn) const = 0;
+  // The resource's own policy as JSON; empty when it has none.
+  virtual std::string policy_of(std::string_view arn) const = 0;
+};
+
 // The questions that a request raises: one for each resource, with aws:RequestTag/* and aws:TagKeys from its tags, and
 // one for each role it passes. Pure but for `authorizer.arn_of`. `action` is "ecs:UpdateService".
 std::vector<Access> accesses_of(std::string_view action, const PermissionRow& row, const CallContext& context,

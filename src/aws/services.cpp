@@ -1,13 +1,14 @@
 // The list of services whose models are built in. A new model is one line here and one in CMakeLists.txt.
 #include "aws/gen/ecr.h"
 #include "aws/gen/ecs.h"
+#include "aws/gen/iam.h"
 #include "aws/gen/logs.h"
 #include "aws/gen/sts.h"
 
 namespace kaapi::aws {
 
 const ServiceInfo* find_service(std::string_view name) {
-  for (const ServiceInfo* service : {&ecr::info(), &ecs::info(), &logs::info(), &sts::info()}) {
+  for (const ServiceInfo* service : {&ecr::info(), &ecs::info(), &iam::info(), &logs::info(), &sts::info()}) {
     if (service->name == name) return service;
   }
   return nullptr;

@@ -49,13 +49,12 @@ struct Position {
 // One entry of Principal or NotPrincipal.
 struct PrincipalPattern {
   enum class Kind {
-    anyone,       // "*"
-    account,      // "123456789012" or "arn:aws:iam::123456789012:root"
-    arn,          // a user, a role, an assumed-role or a federated-user ARN
-    unique_id,    // AIDA... or AROA...: what IAM makes of the ARN when the user or role was deleted
-    service,      // "ecs-tasks.amazonaws.com"
-    any_service,  // {"Service": "*"}
-    federated,    // the ARN of an OIDC provider
+    anyone,     // "*"
+    account,    // "123456789012" or "arn:aws:iam::123456789012:root"
+    arn,        // a user, a role, an assumed-role or a federated-user ARN
+    unique_id,  // AIDA... or AROA...: what IAM makes of the ARN when the user or role was deleted
+    service,    // "ecs-tasks.amazonaws.com"
+    federated,  // the ARN of an OIDC provider
   };
   Kind kind = Kind::anyone;
   std::string value;  // the account id, ARN, id or service name

@@ -2,6 +2,7 @@
 // Texts of a policy that are matched against texts of a request: wildcards and policy variables.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ class Pattern {
 
   const std::string& source() const { return source_; }
   bool has_variables() const { return !pieces_.empty(); }
+  // Adds the condition keys that the variables ask for.
+  void add_keys(std::set<std::string>& keys) const;
   // The prepared pattern, ready for wildcard_match. nullopt: a variable has no value (absent, several values, or
   // characters that no policy holds) and no default. `missing` (may be null) collects the keys that were absent.
   // `storage` holds the text when variables were put in, and must outlive the answer.

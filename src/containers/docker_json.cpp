@@ -11,9 +11,11 @@
 namespace kaapi::containers {
 namespace {
 
-// Output is read by the platform while it is written; these bound what the engine keeps on disk meanwhile.
-constexpr std::string_view log_max_size = "64m";
-constexpr std::string_view log_max_files = "4";
+// Output is read by the platform while it is written; these bound what the engine keeps on disk meanwhile. Few and
+// large files: a followed answer that is behind by more than a whole file leaves that file out and repeats a later one
+// (Docker 20.10).
+constexpr std::string_view log_max_size = "256m";
+constexpr std::string_view log_max_files = "2";
 
 void write_strings(JsonWriter& writer, std::string_view name, const std::vector<std::string>& values) {
   writer.key(name);

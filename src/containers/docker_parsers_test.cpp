@@ -165,7 +165,7 @@ TEST(Json, DescribesAContainerToTheEngine) {
     "HostConfig": {"NetworkMode": "container:pause",
       "PortBindings": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": ""}, {"HostIp": "127.0.0.1", "HostPort": "8080"}]},
       "Memory": 67108864, "NanoCpus": 500000000, "Init": true, "ReadonlyRootfs": false, "Privileged": false,
-      "RestartPolicy": {"Name": "no"}, "LogConfig": {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "4"}}}})")
+      "RestartPolicy": {"Name": "no"}, "LogConfig": {"Type": "json-file", "Config": {"max-size": "256m", "max-file": "2"}}}})")
                                    .value();
   EXPECT_EQ(body, expected) << json::serialize(body);
 }

@@ -277,7 +277,23 @@ std::vector<Fact> TaskDriver::signal(const Task& task, std::size_t container, bo
   return {};
 }
 
+// One whose start nobody heard of. If it has run all the same, it has written something: then it is told of, and will
+// be stopped and read like any other. Nothing: it has not, or it is gone.
+Result<std::vector<Fact>> TaskDriver::unheard(const Task& task, std::size_t container) {
+  const Result<containers::Container> found = engine_.inspect(container_name(task, container));
+  if (!found && nobody_answered(found.error())) return found.error();
+  if (!found || !carries(found->labels, task_label, task.id)) return std::vector<Fact>();
+  std::vector<Fact> facts = facts_of(task, container, *found);
+  if (!facts.empty()) follow(task, container, found->id);
+  return facts;
+}
+
 std::vector<Fact> TaskDriver::remove(const Task& task, std::size_t container) {
+  if (task.containers[container].state.phase == Phase::starting) {
+    Result<std::vector<Fact>> ran = unheard(task, container);
+    if (!ran) return one(ContainerRemoved{container, true});
+    if (!ran->empty()) return std::move(*ran);
+  }
   Result<void> removed = engine_.remove(container_name(task, container));
   if (removed) removed = network_.leave(task);
   ContainerRemoved fact;
@@ -303,6 +319,7 @@ void TaskDriver::compare(const Task& task, const std::map<std::string, container
       const Result<containers::Container> found = engine_.inspect(container_name(task, i));
       if (!found) continue;  // gone or out of reach since: the next look tells
       if (!ended || !state.drained) follow(task, i, found->id);
+      if (ended && !state.drained) facts.push_back({task.id, OutputFollowed{i}});
       if (ended) continue;
       for (Fact& fact : facts_of(task, i, *found)) facts.push_back({task.id, std::move(fact)});
     } else if (state.phase == Phase::running) {

@@ -53,6 +53,7 @@ class TaskDriver {
   containers::ContainerSpec spec_of(const Task& task, std::size_t container, std::string network) const;
   Result<void> make_image_available(const Task& task, const ContainerState& state);
   std::vector<Fact> not_made(const Task& task, std::size_t container, std::string_view kind, const Error& error);
+  Result<std::vector<Fact>> unheard(const Task& task, std::size_t container);
   std::vector<Fact> facts_of(const Task& task, std::size_t index, const containers::Container& found);
   void follow(const Task& task, std::size_t container, const std::string& runtime_id);
   void compare(const Task& task, const std::map<std::string, containers::Container>& by_name,

@@ -193,7 +193,7 @@ TEST_F(Driver, EachTaskHasItsOwnNamespace) {
 
 TEST_F(Driver, ContainersThatStartAtOnceMeetInOneNamespace) {
   constexpr std::size_t containers = 8;
-  const Task task = task_of(NetworkMode::awsvpc, containers);
+  Task task = task_of(NetworkMode::awsvpc, containers);
   std::vector<std::vector<Fact>> facts(containers);
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < containers; ++i) {
@@ -205,6 +205,7 @@ TEST_F(Driver, ContainersThatStartAtOnceMeetInOneNamespace) {
     ASSERT_TRUE(std::holds_alternative<ContainerStarted>(facts[i].at(0)));
     EXPECT_EQ(std::get<ContainerStarted>(facts[i].at(0)).address, holder.addresses.at(network));
     EXPECT_EQ(network_of(task, i), "container:" + holder.id);
+    apply(task, facts[i].at(0), clock_.now());
   }
   EXPECT_EQ(engine_.running_count(), containers + 1);
   EXPECT_EQ(calls("import_image", containers::pause_image_reference()), 1U);
@@ -316,6 +317,35 @@ TEST_F(Driver, AContainerThatRanInAnEarlierTryIsToldOf) {
   ASSERT_EQ(facts.size(), 2U);
   EXPECT_EQ(std::get<ContainerStarted>(facts[0]).runtime_id, id);
   EXPECT_EQ(std::get<ContainerExited>(facts[1]).exit_code, 137);
+}
+
+TEST_F(Driver, AContainerThatRanUnheardIsNotRemovedBeforeItsOutputWasRead) {
+  Task task = task_of(NetworkMode::bridge, 1);
+  EXPECT_TRUE(removes(task, 0)) << "nothing was made";
+  lose_answer("start");
+  const std::vector<Fact> unheard = driver_.start(task, 0);
+  EXPECT_TRUE(std::get<ContainerNotStarted>(unheard.at(0)).retry);
+  const std::vector<Fact> facts = driver_.remove(task, 0);
+  ASSERT_TRUE(std::holds_alternative<ContainerStarted>(facts.at(0)));
+  apply(task, facts.at(0), clock_.now());
+  EXPECT_EQ(task.containers[0].state.phase, Phase::running);
+  EXPECT_EQ(engine_.running_count(), 1U);
+  ASSERT_TRUE(removes(task, 0));
+  EXPECT_EQ(engine_.container_count(), 0U);
+}
+
+TEST_F(Driver, AResyncFollowsWhatEndedContainersLeft) {
+  Task task = task_of(NetworkMode::bridge, 1);
+  task.containers[0].plan.log = LogTarget{"eu-central-1", "g", "s", false};
+  const ContainerStarted started = start(task, 0);
+  engine_.exit(started.runtime_id, 0);
+  ContainerExited exited;
+  exited.exit_code = 0;
+  apply(task, exited, clock_.now());
+  store(task);
+  const std::vector<TaskFact> facts = driver_.resync(*database_).value();
+  ASSERT_EQ(facts.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<OutputFollowed>(facts[0].fact));
 }
 
 TEST_F(Driver, BridgeContainersAreEachOnTheBridge) {

@@ -1,5 +1,7 @@
 #include "ecs/lifecycle.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace kaapi::ecs {
@@ -7,7 +9,7 @@ namespace {
 
 constexpr Duration engine_retry{1'000};     // before a call that the engine did not answer is tried again
 constexpr Duration kill_retry{10'000};      // before SIGKILL is sent once more
-constexpr Duration drain_patience{10'000};  // how long the end of a task waits for its last output
+constexpr Duration drain_patience{10'000};  // how long STOPPED waits for the last output
 
 template <class... Visitors>
 struct Overloaded : Visitors... {
@@ -306,7 +308,26 @@ class Downward {
   TaskPlan& plan_;
 };
 
-void clean_up(const Task& task, const Busy& busy, Time now, TaskPlan& plan) {
+// The engine's copy of what a container wrote goes with the container. False: it has to stay for that.
+bool output_is_safe(const Task& task, Container& container, Time now, TaskPlan& plan) {
+  ContainerState& state = container.state;
+  if (state.drained || !container.plan.log || state.output_lost) return true;
+  const Time ended = task.execution_stopped_at.value_or(now);
+  const Time give_up = std::max(ended, state.followed_at.value_or(ended)) + drain_limit;
+  if (now < give_up) {
+    earliest(plan.wake_at, give_up);
+    return false;
+  }
+  state.output_lost = true;
+  plan.warnings.push_back(
+      fmt::format("(task {}) output of container {} is lost: what it wrote after the last event in log stream {} of "
+                  "group {} could not be stored within {} min after its end, and the container is removed now.",
+                  task.id, container.plan.name, container.plan.log->stream, container.plan.log->group,
+                  std::chrono::duration_cast<std::chrono::minutes>(drain_limit).count()));
+  return true;
+}
+
+void clean_up(Task& task, const Busy& busy, Time now, TaskPlan& plan) {
   if (task.retry_at && now < *task.retry_at) {
     plan.wake_at = task.retry_at;
     return;
@@ -314,7 +335,8 @@ void clean_up(const Task& task, const Busy& busy, Time now, TaskPlan& plan) {
   for (std::size_t i = 0; i < task.containers.size(); ++i) {
     // A start that is still under way would make it anew after the removal.
     const bool in_use = flag(busy.removing, i) || flag(busy.starting, i);
-    if (!task.containers[i].state.removed && !in_use) plan.actions.emplace_back(RemoveContainer{i});
+    if (task.containers[i].state.removed || in_use) continue;
+    if (output_is_safe(task, task.containers[i], now, plan)) plan.actions.emplace_back(RemoveContainer{i});
   }
 }
 
@@ -380,6 +402,9 @@ void apply(Task& task, const Fact& fact, Time now) {
                  },
                  [&](const ContainerDrained& drained) {
                    if (known(drained.container)) task.containers[drained.container].state.drained = true;
+                 },
+                 [&](const OutputFollowed& followed) {
+                   if (known(followed.container)) task.containers[followed.container].state.followed_at = now;
                  },
                  [&](const ContainerRemoved& removed) {
                    if (!known(removed.container)) return;

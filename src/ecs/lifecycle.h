@@ -13,6 +13,10 @@
 
 namespace kaapi::ecs {
 
+// How long a container that has ended is kept for output that is not stored yet. Reading all that Docker keeps of one
+// container takes about a minute; this is for a disk that is full, and for an engine that is out of order.
+inline constexpr Duration drain_limit{3'600'000};
+
 // What the task's driver should do. `container` is an index into Task::containers.
 struct ResolveImages {};  // pin every image to a digest
 struct StartContainer {
@@ -73,12 +77,16 @@ struct ContainerProbed {
 struct ContainerDrained {
   std::size_t container = 0;
 };
+// What it left is being read again, after nobody could for a while.
+struct OutputFollowed {
+  std::size_t container = 0;
+};
 struct ContainerRemoved {
   std::size_t container = 0;
   bool failed = false;  // the engine did not do it: try again
 };
 using Fact = std::variant<ImagesResolved, ImagesUnresolved, ContainerStarted, ContainerNotStarted, ContainerExited,
-                          ContainerProbed, ContainerDrained, ContainerRemoved>;
+                          ContainerProbed, ContainerDrained, OutputFollowed, ContainerRemoved>;
 
 // Changes the task by what was seen.
 void apply(Task& task, const Fact& fact, Time now);
@@ -100,7 +108,8 @@ void set_busy(Busy& busy, const Action& action, bool under_way);
 
 struct TaskPlan {
   std::vector<Action> actions;
-  std::optional<Time> wake_at;  // look again then, even if nothing is seen before
+  std::vector<std::string> warnings;  // whole texts for people, each given once
+  std::optional<Time> wake_at;        // look again then, even if nothing is seen before
 };
 
 // Advances the task's own status as far as what is known allows, records intents (Phase::starting, term_sent_at, …) in

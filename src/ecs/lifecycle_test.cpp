@@ -156,6 +156,55 @@ TEST(Lifecycle, WaitsForTheLastOutputButNotForever) {
   EXPECT_EQ(task.status, TaskStatus::stopped);
 }
 
+// A task whose container has written something and ended at `at(5)`.
+Task task_with_output_left() {
+  Task task = make_task();
+  task.containers[0].plan.log = LogTarget{"eu-central-1", "/ecs/app", "app/c0/1", false};
+  resolve(task);
+  lifecycle(task, {}, start);
+  apply(task, started(0, start), start);
+  apply(task, exited(0, 0, at(5)), at(5));
+  lifecycle(task, {}, at(5));
+  return task;
+}
+
+TEST(Lifecycle, KeepsAContainerUntilItsOutputIsStored) {
+  Task task = task_with_output_left();
+  TaskPlan plan = lifecycle(task, {}, at(20'000));
+  EXPECT_EQ(task.status, TaskStatus::stopped) << "nobody waits for that long to see the end of the task";
+  EXPECT_TRUE(plan.actions.empty());
+  EXPECT_EQ(plan.wake_at, at(5) + drain_limit);
+  EXPECT_FALSE(finished(task));
+  EXPECT_TRUE(lifecycle(task, {}, at(5) + drain_limit - Duration(1)).actions.empty());
+  apply(task, ContainerDrained{0}, at(30'000));
+  plan = lifecycle(task, {}, at(30'000));
+  EXPECT_EQ(count<RemoveContainer>(plan), 1);
+  EXPECT_TRUE(plan.warnings.empty());
+}
+
+TEST(Lifecycle, GivesUpOutputThatCannotBeReadAndSaysWhatIsLost) {
+  Task task = task_with_output_left();
+  lifecycle(task, {}, at(20'000));
+  TaskPlan plan = lifecycle(task, {}, at(5) + drain_limit);
+  EXPECT_EQ(count<RemoveContainer>(plan), 1);
+  ASSERT_EQ(plan.warnings.size(), 1U);
+  EXPECT_NE(plan.warnings[0].find(task.id), std::string::npos) << plan.warnings[0];
+  EXPECT_NE(plan.warnings[0].find("app/c0/1"), std::string::npos) << plan.warnings[0];
+  plan = lifecycle(task, {}, at(6) + drain_limit);
+  EXPECT_EQ(count<RemoveContainer>(plan), 1) << "until it is removed";
+  EXPECT_TRUE(plan.warnings.empty()) << "said once";
+}
+
+TEST(Lifecycle, TheTimeInWhichNobodyCouldReadDoesNotCount) {
+  Task task = task_with_output_left();
+  lifecycle(task, {}, at(20'000));
+  const Time back = at(5) + 3 * drain_limit;
+  apply(task, OutputFollowed{0}, back);
+  const TaskPlan plan = lifecycle(task, {}, back);
+  EXPECT_TRUE(plan.actions.empty());
+  EXPECT_EQ(plan.wake_at, back + drain_limit);
+}
+
 TEST(Lifecycle, AFailedStartCarriesItsReason) {
   Task task = make_task();
   resolve(task);

@@ -101,8 +101,10 @@ struct ContainerState {
   std::optional<Time> finished_at;
   std::optional<Time> term_sent_at;
   std::optional<Time> kill_sent_at;
-  bool drained = false;  // everything it wrote is in the log store
-  bool removed = false;  // the engine has forgotten it
+  bool drained = false;             // everything it wrote is in the log store
+  bool removed = false;             // the engine has forgotten it
+  bool output_lost = false;         // removed though not all that it wrote was stored
+  std::optional<Time> followed_at;  // ended, and what it left is read again since then
 
   Health health = Health::unknown;
   std::optional<Time> health_changed_at;

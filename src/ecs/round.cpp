@@ -140,6 +140,7 @@ void Round::advance(Loaded& loaded) {
   const auto busy = busy_.find(loaded.task.id);
   if (!loaded.planned && busy != busy_.end()) loaded.busy = busy->second;
   TaskPlan plan = lifecycle(loaded.task, loaded.busy, now_);
+  for (const std::string& warning : plan.warnings) warn(loaded.task, warning);
   // A second look in the same round takes what the first one decided as under way.
   for (const Action& action : plan.actions) set_busy(loaded.busy, action, true);
   plan.actions.insert(plan.actions.begin(), loaded.plan.actions.begin(), loaded.plan.actions.end());
@@ -239,6 +240,13 @@ void Round::start_tasks(const Snapshot& snapshot, const RolloutPlan& plan, const
 void Round::tell(const Service& service, std::string message) {
   log::info("ecs", "{}", message);
   add_event(session_, service.id, {ids_.uuid(), now_, std::move(message)});
+}
+
+void Round::warn(const Task& task, const std::string& warning) {
+  log::warn("ecs", "{}", warning);
+  const std::optional<Service> service = find_service(session_, task.service_id);
+  if (service)
+    add_event(session_, service->id, {ids_.uuid(), now_, fmt::format("(service {}) {}", service->name, warning)});
 }
 
 void Round::save_changed() {

@@ -66,6 +66,7 @@ class Round {
   void carry_out(const Snapshot& snapshot, const RolloutPlan& plan);
   void start_tasks(const Snapshot& snapshot, const RolloutPlan& plan, const StartTasks& starts);
   void tell(const Service& service, std::string message);
+  void warn(const Task& task, const std::string& warning);
   void save_changed();
 
   store::Session& session_;

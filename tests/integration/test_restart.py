@@ -8,6 +8,8 @@ import pytest
 from harness import address, answers, eventually, fetch, url
 
 CHECK = {"command": ["CMD", "/backend", "--health"], "interval": 5, "timeout": 2}
+MANY_LINES = 320_000
+WRITE_MANY = ["awk", f'BEGIN {{ for (i = 1; i <= {MANY_LINES}; i++) printf "line %d %0500d\\n", i, i }}']
 COUNTING = ["sh", "-c", "i=0; trap 'echo end; exit 0' TERM; while :; do echo line $i; i=$((i + 1)); usleep 5000; done"]
 
 
@@ -159,3 +161,29 @@ def test_no_line_is_lost_or_doubled(platform, cluster, counting):
     lines = platform.log_lines(group)
     assert lines[-1] == "end"
     assert lines[:-1] == [f"line {number}" for number in range(len(lines) - 1)]
+
+
+def missing_and_doubled(lines):
+    """Of the numbers 1 to MANY_LINES, the first that are missing, and how many came more than once."""
+    numbers = [int(line.split()[1]) for line in lines]
+    return sorted(set(range(1, MANY_LINES + 1)) - set(numbers))[:10], len(numbers) - len(set(numbers))
+
+
+# It takes longer to read all of that than the end of a task waits for it.
+@pytest.mark.parametrize("kills", [0, 2])
+def test_a_container_that_wrote_much_and_ended_loses_nothing(platform, cluster, busybox, kills):
+    group = f"/ecs/{cluster}"
+    arn = platform.run_task(cluster, platform.register(f"{cluster}-many", busybox, log_group=group, command=WRITE_MANY))
+
+    def stored_bytes():
+        groups = platform.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        return groups[0]["storedBytes"] if groups else 0
+
+    for _ in range(kills):
+        before = stored_bytes()
+        eventually("more of it is stored", lambda before=before: stored_bytes() > before + 5_000_000)
+        platform.restart_after_kill()
+    task = platform.wait_task(cluster, arn, "STOPPED", timeout_s=120)
+    assert task["containers"][0]["exitCode"] == 0
+    eventually("all is read and the container removed", lambda: not platform.containers(cluster=cluster), timeout_s=120)
+    assert missing_and_doubled(platform.log_lines(group)) == ([], 0)

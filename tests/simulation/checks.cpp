@@ -52,6 +52,15 @@ int World::healthy(const View& view) const {
       std::count_if(view.tasks.begin(), view.tasks.end(), [&](const Task& task) { return is_healthy(task); }));
 }
 
+// The engine's copy of what a container wrote goes with it. A world does not live as long as ecs::drain_limit.
+void World::check_removal(const std::string& container) {
+  const bool watched = std::exchange(watching_, true);
+  const Result<containers::Container> found = engine_.inspect(container);
+  watching_ = watched;
+  if (!found || is_pause(*found) || !found->started_at || stored_.contains(found->id)) return;
+  fail("container {} is removed with output that is not stored", found->name);
+}
+
 void World::check_step(const View& before, const View& after) {
   if (!after.service) return fail("the service is lost");
   std::map<std::string, const Task*> old;

@@ -64,37 +64,58 @@ class World::TagImages final : public ecs::Images {
   World& world_;
 };
 
-// Tells that a container is drained some time after it ended.
+// Stores what a container wrote some time after it ended; now and then the disk is slow.
 class World::WatchedOutput final : public ecs::Output {
  public:
   explicit WatchedOutput(World& world) : world_(world) {}
 
   Result<void> prepare(const ecs::LogTarget&) override { return ok(); }
   void attach(const std::string& runtime_id, const std::string& source_key, const ecs::LogTarget&) override {
-    followed_[source_key] = runtime_id;
+    followed_.try_emplace(source_key, Followed{runtime_id, std::nullopt});
   }
   void forget(const std::string&, const std::string& source_key) override { followed_.erase(source_key); }
 
   void tell_drained() {
-    world_.watching_ = true;
     for (auto it = followed_.begin(); it != followed_.end();) {
-      const auto found = world_.engine_.inspect(it->second);
-      const bool gone = !found && found.error().code == errc::not_found;
-      const bool ended = found && found->status == containers::ContainerStatus::exited;
-      if (gone || ended) {
+      Followed& followed = it->second;
+      if (!followed.stored_at && has_ended(followed.runtime_id)) {
+        const bool slow = !world_.calm_ && world_.chance(0.1);
+        followed.stored_at =
+            world_.clock_.now() + Duration(slow ? world_.between(5'000, 60'000) : world_.between(0, 50));
+      }
+      if (followed.stored_at && *followed.stored_at <= world_.clock_.now()) {
+        world_.stored_.insert(followed.runtime_id);
         world_.scheduler_->output_drained(it->first);
         it = followed_.erase(it);
       } else {
         ++it;
       }
     }
-    world_.watching_ = false;
+  }
+  std::optional<Time> next() const {
+    std::optional<Time> next;
+    for (const auto& [key, followed] : followed_) {
+      if (followed.stored_at && (!next || *followed.stored_at < *next)) next = followed.stored_at;
+    }
+    return next;
   }
   void die() { followed_.clear(); }
 
  private:
+  struct Followed {
+    std::string runtime_id;
+    std::optional<Time> stored_at;  // all that it wrote; none: it has not ended
+  };
+
+  bool has_ended(const std::string& runtime_id) {
+    world_.watching_ = true;
+    const auto found = world_.engine_.inspect(runtime_id);
+    world_.watching_ = false;
+    return found ? found->status == containers::ContainerStatus::exited : found.error().code == errc::not_found;
+  }
+
   World& world_;
-  std::map<std::string, std::string> followed_;
+  std::map<std::string, Followed> followed_;
 };
 
 }  // namespace kaapi::simulation

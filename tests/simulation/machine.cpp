@@ -48,7 +48,8 @@ void World::set_up_engine() {
     if (signal != "SIGKILL" && ignores) return std::nullopt;
     return signal == "SIGKILL" ? 137 : 0;
   });
-  engine_.set_failure([this](std::string_view call, const std::string&) -> std::optional<Error> {
+  engine_.set_failure([this](std::string_view call, const std::string& subject) -> std::optional<Error> {
+    if (call == "remove") check_removal(subject);
     if (calm_ || watching_ || !chance(0.02)) return std::nullopt;
     if (call == "start" && chance(0.3)) return make_error(errc::internal, "no space left on device");
     return no_answer();

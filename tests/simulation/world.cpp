@@ -83,6 +83,7 @@ std::optional<Time> World::next_time() const {
     if (time && (!next || *time < *next)) next = time;
   };
   sooner(executor_->next());
+  sooner(output_->next());
   if (!calm_) {
     sooner(next_user_);
     sooner(next_trouble_);

@@ -95,6 +95,7 @@ class World {
   static int live(const View& view);
   bool is_healthy(const ecs::Task& task) const;
   int healthy(const View& view) const;
+  void check_removal(const std::string& container);
   void check_step(const View& before, const View& after);
   void check_end();
   void check_outcome(const View& now);
@@ -133,6 +134,7 @@ class World {
   std::int64_t service_id_ = 0;
   int version_ = 0;
   std::map<std::string, Behaviour> behaviours_;  // by digest
+  std::set<std::string> stored_;                 // containers, by id, whose output is all in the log store
   std::map<std::string, int> starts_;            // by container name
   std::string asked_deployment_;                 // the last that was acknowledged
   Behaviour asked_behaviour_ = Behaviour::good;

@@ -192,7 +192,7 @@ Result<void> Dispatcher::authorize(const Operation& operation, const CallContext
                                    CallRecord& record) const {
   if (authorizer_ == nullptr) return ok();
   const PermissionRow& row = operation.info->permission;
-  record.accesses = accesses_of(fmt::format("{}:{}", operation.service->name, operation.info->name), row, context, tree,
+  record.accesses = accesses_of(fmt::format("{}:{}", operation.service->signing_name, operation.info->name), row, context, tree,
                                 *authorizer_);
   if (row.rule != Permission::asked) return ok();
   if (context.is_root) {

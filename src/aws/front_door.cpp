@@ -83,7 +83,7 @@ http::Response FrontDoor::operator()(const http::Request& request) {
   context.user_agent = request.head.headers.find("User-Agent").value_or("").substr(0, max_user_agent_bytes);
   CallRecord record;
   record.context = &context;
-  record.service = route.service == nullptr ? std::string_view() : route.service->name;
+  record.service = route.service == nullptr ? std::string_view() : route.service->signing_name;
   record.operation = route.operation;
   http::Response response = answer(request, route, context, record);
   if (audit_ != nullptr) audit_->record(record);

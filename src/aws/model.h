@@ -46,7 +46,7 @@ struct ErrorInfo {
 
 struct ServiceInfo {
   std::string_view name;          // ours: "ecs"
-  std::string_view signing_name;  // in the credential scope
+  std::string_view signing_name;  // in the credential scope, and before the colon of its actions
   Protocol protocol = Protocol::json;
   std::string_view endpoint_prefix;  // of AWS's own host name: "api.ecr"
   std::string_view json_version;     // "1.1"

@@ -3,12 +3,14 @@
 #include "aws/gen/ecs.h"
 #include "aws/gen/iam.h"
 #include "aws/gen/logs.h"
+#include "aws/gen/platform.h"
 #include "aws/gen/sts.h"
 
 namespace kaapi::aws {
 
 const ServiceInfo* find_service(std::string_view name) {
-  for (const ServiceInfo* service : {&ecr::info(), &ecs::info(), &iam::info(), &logs::info(), &sts::info()}) {
+  for (const ServiceInfo* service :
+       {&ecr::info(), &ecs::info(), &iam::info(), &platform::info(), &logs::info(), &sts::info()}) {
     if (service->name == name) return service;
   }
   return nullptr;

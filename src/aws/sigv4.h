@@ -80,7 +80,7 @@ struct AccessKey {
   std::string account_id;
   std::string principal_arn;
   std::string user_id;
-  bool is_root = false;            // of the account itself
+  bool is_root = false;              // of the account itself
   std::optional<Time> expires_at{};  // of a session; nullopt: a long-lived key
 };
 

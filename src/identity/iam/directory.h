@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "aws/sigv4.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
@@ -69,6 +70,9 @@ class Edit {
   std::vector<Change> changes_;
 };
 
+// The access key of a user as the front door wants it; nullopt when there is none, or an inactive one.
+std::optional<aws::AccessKey> find_user_key(const IamState& state, std::string_view access_key_id);
+
 // Thread-safe. Reading takes a pointer and waits for nobody; writers take turns. `database`, `sealer`, `clock` and
 // `ids` must outlive it.
 class Directory {
@@ -76,6 +80,10 @@ class Directory {
   // `database` was opened with identity::migrations(). Errors: `Damaged` (a row that cannot be read or unsealed).
   static Result<std::unique_ptr<Directory>> open(store::Database& database, const store::Sealer& sealer,
                                                  const Account& account, const Clock& clock, IdSource& ids);
+
+  ~Directory();  // writes down the last uses that were only remembered
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
 
   std::shared_ptr<const IamState> state() const;
 
@@ -120,16 +128,6 @@ class Directory {
   };
   mutable std::mutex uses_mutex_;
   std::unordered_map<std::string, Use> uses_;  // of keys that exist
-};
-
-// Finds the active access keys of users. Thread-safe; `directory` must outlive it.
-class UserKeyStore final : public aws::KeyStore {
- public:
-  explicit UserKeyStore(const Directory& directory) : directory_(directory) {}
-  std::optional<aws::AccessKey> find(std::string_view access_key_id) const override;
-
- private:
-  const Directory& directory_;
 };
 
 }  // namespace kaapi::identity

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "identity/iam/model.h"
 #include "identity/policy/evaluate.h"
 
@@ -63,6 +64,7 @@ struct IamState {
   const Role* role(std::string_view name) const;
   const Role* role_by_arn(std::string_view arn) const;
   const User* user_by_arn(std::string_view arn) const;
+  const Group* group_by_arn(std::string_view arn) const;
   const ManagedPolicy* policy(std::string_view arn) const;
   const InstanceProfile* instance_profile(std::string_view name) const;
   const OidcProvider* oidc_provider(std::string_view arn) const;
@@ -73,7 +75,7 @@ std::shared_ptr<const policy::Document> managed_document(const IamState& state, 
 
 // Everything that is attached to a user (also through groups) or a role: what policy::evaluate() asks for. The
 // principal is filled in as for a call with the user's own key, or of a session of the role without a session name: the
-// caller completes it. Error: NoSuchEntity.
+// caller completes it. Error: NoSuchEntity (404).
 Result<policy::Subject> subject_of_user(const IamState& state, std::string_view user_name);
 Result<policy::Subject> subject_of_role(const IamState& state, std::string_view role_name);
 

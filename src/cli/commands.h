@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -39,14 +40,30 @@ struct EnvCommand {
   std::string endpoint;  // empty: of the platform that runs
 };
 
-struct StatusCommand {
+// Whom a command asks that is a client.
+struct TargetOptions {
   std::string data_dir;
   bool data_dir_given = false;
   std::string endpoint;  // empty: from the environment, else of the platform that runs
   std::string region;    // empty: from the environment, else the account's
-  std::string cluster;   // empty: all
+};
+
+struct StatusCommand : TargetOptions {
+  std::string cluster;  // empty: all
   bool watch = false;
   bool json = false;
 };
+
+// `kaapi iam why`
+struct WhyCommand : TargetOptions {
+  std::string principal;             // an ARN; empty: who asks
+  std::string action;                // "ecs:UpdateService"
+  std::string resource = "*";        // an ARN
+  std::vector<std::string> context;  // "aws:SourceIp=10.0.0.1", more than one value by repeating
+  bool json = false;
+};
+
+// `kaapi credentials rotate-root`
+struct RotateRootCommand : TargetOptions {};
 
 }  // namespace kaapi::cli

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/env.h"
+#include "cli/iam.h"
 #include "cli/status.h"
 
 namespace kaapi::cli {
@@ -50,6 +51,19 @@ constexpr const char* status_help = R"help(Examples:
 Asks by the AWS APIs. With AWS_ACCESS_KEY_ID in the environment (and no --data) it asks whatever the aws client
 would: AWS_ENDPOINT_URL, or AWS itself when that is not set. Otherwise it asks the platform of the data directory.)help";
 
+constexpr const char* why_help = R"help(Examples:
+  kaapi iam why --action ecs:UpdateService --resource arn:aws:ecs:us-east-1:123456789012:service/demo/web
+  kaapi iam why --principal arn:aws:iam::123456789012:role/deploy --action iam:PassRole \
+      --resource arn:aws:iam::123456789012:role/task --context iam:PassedToService=ecs-tasks.amazonaws.com
+
+Evaluates the policies of the principal (a user, a role or a role's session) as a request would be, and prints every
+step. Exit code 0 when it is allowed, 3 when it is not.)help";
+
+constexpr const char* rotate_help = R"help(Example:
+  kaapi credentials rotate-root && eval "$(kaapi env)"
+
+Works on a platform that runs and on one that does not. The new key is in DATA/account.json, readable by you alone.)help";
+
 // A check of an option's text that tells what is wrong.
 template <class Parse>
 CLI::Validator checked_by(Parse parse) {
@@ -65,6 +79,8 @@ struct Arguments {
   UpCommand up;
   EnvCommand env;
   StatusCommand status;
+  WhyCommand why;
+  RotateRootCommand rotate_root;
   std::string listen;
   std::string auth = "on";
   std::string log_level = "info";
@@ -115,11 +131,43 @@ CLI::App* add_env(CLI::App& program, Arguments& arguments, const std::string& da
   return command;
 }
 
+void add_target(CLI::App& command, TargetOptions& target, const std::string& data_dir) {
+  add_data(command, target.data_dir, data_dir);
+  command.add_option("--endpoint", target.endpoint, "Ask here")->type_name("URL");
+  command.add_option("--region", target.region, "Ask for this region")->type_name("REGION");
+}
+
+CLI::App* add_why(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
+  CLI::App* group = program.add_subcommand("iam", "Ask about rights");
+  group->require_subcommand(1);
+  CLI::App* command = group->add_subcommand("why", "Tell step by step why something is allowed or denied");
+  WhyCommand& why = arguments.why;
+  command->add_option("--principal", why.principal, "Who: the ARN of a user, role or session (default: you)")
+      ->type_name("ARN");
+  command->add_option("--action", why.action, "What: ecs:UpdateService, ecr:PutImage, ...")
+      ->required()
+      ->type_name("ACTION");
+  command->add_option("--resource", why.resource, "On what: an ARN")->type_name("ARN")->capture_default_str();
+  command->add_option("--context", why.context, "A condition key's value; repeat for more")->type_name("KEY=VALUE");
+  command->add_flag("--json", why.json, "Print one JSON document");
+  add_target(*command, why, data_dir);
+  command->footer(why_help);
+  return command;
+}
+
+CLI::App* add_rotate_root(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
+  CLI::App* group = program.add_subcommand("credentials", "Manage the account's own key");
+  group->require_subcommand(1);
+  CLI::App* command = group->add_subcommand("rotate-root", "Replace the account's root key");
+  add_data(*command, arguments.rotate_root.data_dir, data_dir);
+  command->add_option("--endpoint", arguments.rotate_root.endpoint, "Ask here")->type_name("URL");
+  command->footer(rotate_help);
+  return command;
+}
+
 CLI::App* add_status(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
   CLI::App* command = program.add_subcommand("status", "Show clusters, services, deployments, tasks and events");
-  add_data(*command, arguments.status.data_dir, data_dir);
-  command->add_option("--endpoint", arguments.status.endpoint, "Ask here")->type_name("URL");
-  command->add_option("--region", arguments.status.region, "Ask for this region")->type_name("REGION");
+  add_target(*command, arguments.status, data_dir);
   command->add_option("--cluster", arguments.status.cluster, "Only this cluster")->type_name("NAME");
   CLI::Option* json = command->add_flag("--json", arguments.status.json, "Print one JSON document");
   command->add_flag("--watch", arguments.status.watch, "Keep it live until Ctrl-C")->excludes(json);
@@ -157,6 +205,8 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
   const CLI::App* up = add_up(program, arguments, data_dir);
   const CLI::App* env = add_env(program, arguments, data_dir);
   const CLI::App* status = add_status(program, arguments, data_dir);
+  const CLI::App* why = add_why(program, arguments, data_dir);
+  const CLI::App* rotate_root = add_rotate_root(program, arguments, data_dir);
   program.add_subcommand("version", "Print the version");
   try {
     program.parse(argc, argv);
@@ -181,6 +231,11 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
     arguments.status.data_dir_given = status->count("--data") > 0;
     return run_status(arguments.status, surroundings, out, err);
   }
+  if (why->parsed()) {
+    arguments.why.data_dir_given = why->count("--data") > 0;
+    return run_why(arguments.why, surroundings, out, err);
+  }
+  if (rotate_root->parsed()) return run_rotate_root(arguments.rotate_root, surroundings, out, err);
   out << "kaapi " << surroundings.version << "\n";
   return exit_success;
 }

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "base/test_directory.h"
-#include "cli/status.h"
+#include "cli/target.h"
 
 namespace kaapi::cli {
 namespace {

@@ -8,16 +8,13 @@
 #include <ctime>
 #include <ostream>
 
-#include "aws/client.h"
-#include "cli/env.h"
 #include "cli/render.h"
-#include "identity/account.h"
+#include "cli/target.h"
 
 namespace kaapi::cli {
 namespace {
 
 constexpr long refresh_interval_s = 1;
-constexpr std::chrono::milliseconds call_timeout{10'000};
 
 // The terminal while a picture is kept live: another screen, so that the shell's own comes back afterwards, and the
 // signals that end it as values.
@@ -85,16 +82,6 @@ Result<Snapshot> look(aws::Client& client, const Target& target, const StatusCom
   return snapshot;
 }
 
-std::string explained(const Error& error, const Target& target) {
-  if (error.code == errc::not_found) return error.message;
-  if (error.code != errc::unavailable && error.code != errc::timed_out) {
-    return fmt::format("{}: {}", error.code, error.message);
-  }
-  return fmt::format(
-      "{}; {}", error.message,
-      target.endpoint.empty() ? "is AWS reachable from here?" : "is the platform up? Start it: kaapi up");
-}
-
 int watch(aws::Client& client, const Target& target, const StatusCommand& command, bool terminal, std::ostream& out) {
   LiveScreen screen(out, terminal);
   do {
@@ -107,52 +94,13 @@ int watch(aws::Client& client, const Target& target, const StatusCommand& comman
 
 }  // namespace
 
-Result<Target> find_target(const StatusCommand& command, const Surroundings& surroundings) {
-  const auto variable = [&](const char* name) { return surroundings.variable(name).value_or(""); };
-  Target target;
-  const std::string key = variable("AWS_ACCESS_KEY_ID");
-  if (!command.data_dir_given && !key.empty()) {
-    target.credentials = {key, variable("AWS_SECRET_ACCESS_KEY"), variable("AWS_SESSION_TOKEN")};
-    target.endpoint = variable("AWS_ENDPOINT_URL");
-    target.region = variable("AWS_REGION");
-    if (target.region.empty()) target.region = variable("AWS_DEFAULT_REGION");
-    if (target.region.empty()) target.region = "us-east-1";
-  } else {
-    const Result<identity::Account> account = identity::read_account(command.data_dir);
-    if (!account && account.error().code == errc::not_found) {
-      return make_error(errc::not_found,
-                        fmt::format("no platform has been started in {} yet, and there are no AWS credentials in the "
-                                    "environment; start a platform with: kaapi up",
-                                    command.data_dir));
-    }
-    if (!account) return account.error();
-    target.credentials = {account->access_key_id, account->secret_access_key, ""};
-    target.region = account->region;
-    target.endpoint = surroundings.running_endpoint(command.data_dir).value_or(default_endpoint());
-  }
-  if (!command.endpoint.empty()) target.endpoint = command.endpoint;
-  if (!command.region.empty()) target.region = command.region;
-  return target;
-}
-
 int run_status(const StatusCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err) {
   const Result<Target> target = find_target(command, surroundings);
-  if (!target) {
-    err << "kaapi: " << target.error().message << "\n";
-    return exit_failure;
-  }
-  aws::ClientConfig config;
-  config.endpoint_url = target->endpoint;
-  config.credentials = target->credentials;
-  config.region = target->region;
-  config.timeout = call_timeout;
-  aws::Client client(config);
+  if (!target) return fail(target.error().message, err);
+  aws::Client client = client_of(*target);
   if (command.watch) return watch(client, *target, command, surroundings.is_terminal, out);
   const Result<Snapshot> snapshot = look(client, *target, command);
-  if (!snapshot) {
-    err << "kaapi: " << explained(snapshot.error(), *target) << "\n";
-    return exit_failure;
-  }
+  if (!snapshot) return fail(explained(snapshot.error(), *target), err);
   out << (command.json ? render_json(*snapshot)
                        : render_text(*snapshot, {surroundings.is_terminal, SystemClock().now()}));
   return exit_success;

@@ -59,18 +59,22 @@ Result<void> write_account(const std::string& path, const Account& account) {
   return write_file_atomically(path, text + "\n", 0600);
 }
 
-Account make_account(const AccountOptions& options, IdSource& ids) {
+void renew_key(Account& account, IdSource& ids) {
   std::string secret_bytes;
   for (int word = 0; word < 4; ++word) {
     const std::uint64_t bits = ids.next();
     secret_bytes.append(reinterpret_cast<const char*>(&bits), sizeof bits);
   }
   constexpr std::size_t secret_size = 30;  // 40 characters of base64
+  account.access_key_id = "AKIA" + ids.letters(16);
+  account.secret_access_key = base64_encode(secret_bytes.substr(0, secret_size));
+}
+
+Account make_account(const AccountOptions& options, IdSource& ids) {
   Account account;
   account.account_id = options.account_id.value_or("");
   if (account.account_id.empty()) account.account_id = ids.decimal(12);
-  account.access_key_id = "AKIA" + ids.letters(16);
-  account.secret_access_key = base64_encode(secret_bytes.substr(0, secret_size));
+  renew_key(account, ids);
   account.region = options.region.value_or(std::string(default_region));
   return account;
 }
@@ -135,6 +139,14 @@ Result<Account> open_account(const std::string& directory, const AccountOptions&
                                   account->account_id, *options.account_id));
   }
   if (options.region) account->region = *options.region;
+  return account;
+}
+
+Result<Account> rotate_root_key(const std::string& directory, IdSource& ids) {
+  Result<Account> account = read_account(directory);
+  if (!account) return account;
+  renew_key(*account, ids);
+  if (const Result<void> written = write_account(path_of(directory), *account); !written) return written.error();
   return account;
 }
 

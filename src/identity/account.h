@@ -41,6 +41,10 @@ Result<Account> read_account(const std::string& directory);
 // disagrees with the stored account); `Unavailable` (cannot write).
 Result<Account> open_account(const std::string& directory, const AccountOptions& options, IdSource& ids);
 
+// Gives the account of `directory` a new root key, on disk when this returns. The caller makes sure that no other
+// process does the same. Errors as read_account(); `Unavailable` (cannot write).
+Result<Account> rotate_root_key(const std::string& directory, IdSource& ids);
+
 // Knows the root access key of one account. Immutable.
 class RootKeyStore final : public aws::KeyStore {
  public:

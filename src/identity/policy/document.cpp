@@ -45,8 +45,11 @@ std::string wrong_action(std::string_view action, Kind kind) {
     return fmt::format("{} {}: expected SERVICE:ACTION such as ecs:UpdateService, or \"*\"", need_vendor, action);
   }
   const std::string_view vendor = action.substr(0, colon);
-  if (!all_of(vendor, "-")) {
-    return fmt::format("Vendor {} is not valid. {}: expected a service without wildcards, such as ecs", vendor, action);
+  if (action.find(':', colon + 1) != std::string_view::npos) {
+    return fmt::format("Actions/Condition can contain only one colon. {}: expected SERVICE:ACTION", action);
+  }
+  if (vendor != "*" && !all_of(vendor, "-.")) {
+    return fmt::format("Vendor {} is not valid {}: expected a service without wildcards, such as ecs", vendor, action);
   }
   const std::string_view name = action.substr(colon + 1);
   if (name.empty() || !all_of(name, "*?-_")) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "http/message.h"
 #include "registry/catalog.h"
+#include "registry/gate.h"
 
 namespace kaapi::registry {
 
@@ -29,6 +30,7 @@ struct Call {
   http::BodyReader& body;
   RepositoryKey key;
   std::string reference;
+  const Caller& caller;
 };
 
 // {"errors":[{"code","message","detail"}]}, with the wire's code for the catalog's and ECR's own.

@@ -1,4 +1,4 @@
-// Authentication, routing, and everything that reads. Uploads: http_uploads.cpp; manifests: http_manifests.cpp.
+// Routing, asking, and everything that reads. Uploads: http_uploads.cpp; manifests: http_manifests.cpp.
 #include "registry/http_api.h"
 
 #include <fmt/format.h>
@@ -8,21 +8,10 @@
 #include "base/text.h"
 #include "registry/api_call.h"
 #include "registry/names.h"
+#include "registry/rights.h"
 
 namespace kaapi::registry {
 namespace {
-
-Error unauthorized(std::string_view why, std::string_view region, std::string_view host) {
-  return make_error(
-      "UNAUTHORIZED",
-      fmt::format("{}. Run: aws ecr get-login-password --region {} | docker login --username AWS --password-stdin {}",
-                  why, region, host),
-      401);
-}
-
-bool reads(std::string_view method) {
-  return method == "GET" || method == "HEAD";
-}
 
 // {"name":"app","tags":["a","b"]}, or {"repositories":[...]} without a name.
 std::string list_json(std::string_view name, std::string_view member, const std::vector<std::string>& items) {
@@ -82,51 +71,18 @@ http::Response HttpApi::operator()(const http::RequestHead& head, http::BodyRead
   return response;
 }
 
-Result<HttpApi::Access> HttpApi::authenticate(const http::RequestHead& head) const {
-  const Config& config = registry_.config();
-  const std::string_view host = head.headers.find("Host").value_or(config.host);
-  const std::optional<std::string_view> header = head.headers.find("Authorization");
-  Result<Token> token = make_error(errc::invalid, "no basic auth credentials");
-  if (header && lower(header->substr(0, 6)) == "basic ") {
-    const std::optional<std::string> credentials = base64_decode(trim(header->substr(6)));
-    const std::size_t colon = credentials ? credentials->find(':') : std::string::npos;
-    if (colon == std::string::npos) {
-      token = make_error(errc::invalid, "the Authorization header holds no user and password");
-    } else if (credentials->substr(0, colon) != "AWS") {
-      token = make_error(errc::invalid, "the user name must be AWS");
-    } else {
-      token = tokens_.verify(std::string_view(*credentials).substr(colon + 1), registry_.now());
-    }
-  } else if (header) {
-    token = make_error(errc::invalid, "only Basic authorization is understood");
-  }
-  if (token && token->account_id != config.account_id) {
-    token = make_error(errc::invalid, "the authorization token belongs to another account");
-  }
-  if (token) return Access{token->region, token->pull_only};
-  // Without authentication a token still says which region is meant.
-  if (!config.auth) return Access{config.default_region, false};
-  return unauthorized(token.error().message, config.default_region, host);
-}
-
 Result<http::Response> HttpApi::answer(const http::RequestHead& head, http::BodyReader& body) {
-  const Result<Access> access = authenticate(head);
-  if (!access) return access.error();
-  if (access->pull_only && !reads(head.method)) {
-    return make_error("DENIED", "this authorization token is for pulling only", 403);
-  }
+  const Result<Caller> caller = gate_.authenticate(head);
+  if (!caller) return caller.error();
   const Route route = parse_route(head.path);
   if (route.endpoint == Endpoint::unknown) {
     return make_error("UNSUPPORTED", fmt::format("'{}' is no path of the OCI distribution specification", head.path),
                       404);
   }
-  const bool read_only =
-      route.endpoint == Endpoint::base || route.endpoint == Endpoint::catalog || route.endpoint == Endpoint::tags;
-  if (read_only && !reads(head.method)) return method_not_allowed(head.method, "GET, HEAD");
-  const Call call{head, body, {access->region, route.name}, route.reference};
-  if (route.endpoint == Endpoint::base) return http::Response::json(200, "{}");
-  if (route.endpoint == Endpoint::catalog) return catalog(call);
-  if (!valid_repository_name(route.name)) {
+  const Right* right = right_of(route.endpoint, head);
+  if (right == nullptr) return method_not_allowed(head.method, allowed_methods(route.endpoint));
+  const bool named = route.endpoint != Endpoint::base && route.endpoint != Endpoint::catalog;
+  if (named && !valid_repository_name(route.name)) {
     return make_error(
         "NAME_INVALID",
         fmt::format("'{}' is no repository name: 2 to 256 lower-case letters, digits and single '.', '_', '-' or '/' "
@@ -134,7 +90,42 @@ Result<http::Response> HttpApi::answer(const http::RequestHead& head, http::Body
                     route.name),
         400);
   }
-  switch (route.endpoint) {
+  return guarded({head, body, {caller->context.region, route.name}, route.reference, *caller}, route, *right);
+}
+
+Result<http::Response> HttpApi::guarded(const Call& call, const Route& route, const Right& right) {
+  // The list of all repositories is about all of them.
+  const std::string_view repository = route.endpoint == Endpoint::catalog ? "*" : std::string_view(route.name);
+  aws::CallRecord record;
+  record.service = "ecr";
+  record.operation = right.operation;
+  record.context = &call.caller.context;
+  if (gate_.records()) record.accesses = accesses_of(right.actions, gate_.arn_of(call.caller, repository));
+
+  Result<std::string> allowed = gate_.authorize(call.caller, right.actions, repository, right.any_of);
+  if (call.caller.pull_only && right.writes) {
+    allowed = make_error("DENIED", "this authorization token is for pulling only", 403);
+  }
+  if (!allowed) {
+    record.error = make_error("AccessDeniedException", allowed.error().message, allowed.error().status);
+    gate_.record(record);
+    return allowed.error();
+  }
+  Result<http::Response> answered = serve(call, route.endpoint);
+  if (right.recorded) {
+    record.reason = std::move(*allowed);
+    if (!answered) record.error = answered.error();
+    gate_.record(record);
+  }
+  return answered;
+}
+
+Result<http::Response> HttpApi::serve(const Call& call, Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::base:
+      return http::Response::json(200, "{}");
+    case Endpoint::catalog:
+      return catalog(call);
     case Endpoint::tags:
       return tags(call);
     case Endpoint::manifest:
@@ -159,7 +150,6 @@ Result<http::Response> HttpApi::blob(const Call& call) {
     response.status = 202;
     return response;
   }
-  if (!reads(call.head.method)) return method_not_allowed(call.head.method, "GET, HEAD, DELETE");
   const bool head_only = call.head.method == "HEAD";
   // HEAD is how a pusher asks whether it may skip a layer.
   const Result<std::uint64_t> size =

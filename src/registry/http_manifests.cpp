@@ -52,9 +52,6 @@ Result<http::Response> HttpApi::manifest(const Call& call) {
   if (Result<void> valid = check_reference(call.reference); !valid) return valid.error();
   if (call.head.method == "PUT") return put_manifest(call);
   if (call.head.method == "DELETE") return delete_manifest(call);
-  if (call.head.method != "GET" && call.head.method != "HEAD") {
-    return method_not_allowed(call.head.method, "GET, HEAD, PUT, DELETE");
-  }
   Result<StoredManifest> found = registry_.catalog().manifest(call.key, call.reference);
   if (!found) return found.error();
   http::Response response;

@@ -4,6 +4,7 @@
 #include "registry/api_call.h"
 #include "registry/http_api.h"
 #include "registry/names.h"
+#include "registry/rights.h"
 
 namespace kaapi::registry {
 namespace {
@@ -62,11 +63,15 @@ Result<void> check_chunk(const Call& call, std::uint64_t offset) {
 
 }  // namespace
 
+bool HttpApi::may_mount(const Call& call, std::string_view from) const {
+  return valid_repository_name(from) && gate_.authorize(call.caller, mount_source_actions(), from).has_value() &&
+         gate_.authorize(call.caller, mount_target_actions(), call.key.name).has_value();
+}
+
 Result<http::Response> HttpApi::start_upload(const Call& call) {
-  if (call.head.method != "POST") return method_not_allowed(call.head.method, "POST");
   if (const std::optional<std::string> mount = call.head.query_parameter("mount")) {
     const std::optional<std::string> from = call.head.query_parameter("from");
-    if (from && valid_digest(*mount)) {
+    if (from && valid_digest(*mount) && may_mount(call, *from)) {
       const Result<bool> mounted = registry_.catalog().mount_blob(call.key, *mount, *from, registry_.now());
       if (!mounted) return mounted.error();
       if (*mounted) return created(call.key, *mount);
@@ -89,14 +94,13 @@ Result<http::Response> HttpApi::upload(const Call& call) {
   const std::string& method = call.head.method;
   if (method == "PATCH") return append(call, id);
   if (method == "PUT") return finish(call, id);
-  if (method == "GET" || method == "HEAD") return upload_status(call, id);
   if (method == "DELETE") {
     if (Result<void> cancelled = registry_.cancel_upload(call.key, id); !cancelled) return cancelled.error();
     http::Response response;
     response.status = 204;
     return response;
   }
-  return method_not_allowed(method, "GET, PATCH, PUT, DELETE");
+  return upload_status(call, id);
 }
 
 Result<http::Response> HttpApi::upload_status(const Call& call, const std::string& id) {

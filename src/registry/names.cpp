@@ -1,5 +1,7 @@
 #include "registry/names.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -44,6 +46,10 @@ bool valid_digest(std::string_view digest) {
   digest.remove_prefix(sha256_prefix.size());
   return std::all_of(digest.begin(), digest.end(),
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+std::string repository_arn(std::string_view region, std::string_view account_id, std::string_view name) {
+  return fmt::format("arn:aws:ecr:{}:{}:repository/{}", region, account_id, name);
 }
 
 std::string digest_of(std::string_view bytes) {

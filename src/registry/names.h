@@ -18,6 +18,9 @@ bool valid_tag(std::string_view tag);
 // "sha256:" and 64 lower-case hex digits: the one algorithm that is served.
 bool valid_digest(std::string_view digest);
 
+// "arn:aws:ecr:REGION:ACCOUNT:repository/NAME".
+std::string repository_arn(std::string_view region, std::string_view account_id, std::string_view name);
+
 // "sha256:..." of bytes in memory.
 std::string digest_of(std::string_view bytes);
 

@@ -17,8 +17,7 @@ constexpr std::string_view name_pattern = "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-
 
 ecr::Repository describe(const Config& config, const Repository& repository) {
   ecr::Repository described;
-  described.repositoryArn =
-      fmt::format("arn:aws:ecr:{}:{}:repository/{}", repository.region, config.account_id, repository.name);
+  described.repositoryArn = repository_arn(repository.region, config.account_id, repository.name);
   described.registryId = config.account_id;
   described.repositoryName = repository.name;
   described.repositoryUri = fmt::format("{}/{}", config.host, repository.name);
@@ -152,6 +151,7 @@ Result<ecr::GetAuthorizationTokenResponse> get_authorization_token(const Registr
   token.account_id = registry.config().account_id;
   token.region = context.region;
   token.principal = context.principal_arn;
+  token.access_key_id = context.access_key_id;
   token.expires_at = context.now + token_lifetime;
   ecr::AuthorizationData data;
   data.authorizationToken = base64_encode("AWS:" + tokens.issue(token));

@@ -42,6 +42,7 @@ class Registry {
   Catalog& catalog() { return catalog_; }
   BlobStore& blobs() { return *blobs_; }
   Time now() const { return clock_.now(); }
+  std::string new_id() { return ids_.uuid(); }  // of a request
 
   // The digest that a tag names now, or the digest itself when the repository has that image.
   // Errors: RepositoryNotFoundException, ImageNotFoundException.

@@ -50,6 +50,8 @@ std::string TokenIssuer::issue(const Token& token) const {
   writer.value(token.region);
   writer.key("principal");
   writer.value(token.principal);
+  writer.key("access_key");
+  writer.value(token.access_key_id);
   writer.key("pull_only");
   writer.value(token.pull_only);
   writer.key("expires_ms");
@@ -73,6 +75,7 @@ Result<Token> TokenIssuer::verify(std::string_view password, Time now) const {
   token.account_id = string_member(*value, "account");
   token.region = string_member(*value, "region");
   token.principal = string_member(*value, "principal");
+  token.access_key_id = string_member(*value, "access_key");
   token.pull_only = bool_member(*value, "pull_only");
   token.expires_at = from_millis(int_member(*value, "expires_ms"));
   if (now >= token.expires_at) {

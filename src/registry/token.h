@@ -19,6 +19,8 @@ struct Token {
   std::string principal;   // ARN of who asked for the token
   bool pull_only = false;  // the platform's own pulls
   Time expires_at{};
+  // With which key: the token is worth no more than that. Empty only for the platform's own pulls.
+  std::string access_key_id{};
 };
 
 // Makes and checks tokens with HMAC-SHA-256 under a secret of the server. Immutable, so thread-safe.

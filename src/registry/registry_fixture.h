@@ -125,9 +125,14 @@ class RegistryTest : public testing::Test {
     head.target = target;
     head.path = target.substr(0, target.find('?'));
     if (head.path.size() < target.size()) head.query = target.substr(head.path.size() + 1);
+    head.remote_address = "192.0.2.7:40000";
     head.headers.add("Host", "localhost:4566");
+    head.headers.add("User-Agent", "docker/20.10");
     if (!authorization.empty()) head.headers.add("Authorization", authorization);
     for (const auto& [name, value] : fields) head.headers.add(name, value);
+    if (const auto length = head.headers.find("Content-Length")) {
+      head.content_length = static_cast<std::uint64_t>(parse_number(*length).value_or(0));
+    }
     http::Response response = (*api_)(head, body);
     Answer answer;
     answer.status = response.status;
@@ -145,8 +150,10 @@ class RegistryTest : public testing::Test {
   }
   Answer send(const std::string& method, const std::string& target, std::string body = "", const Fields& fields = {}) {
     FakeBody reader(std::move(body));
-    return send_as("Basic " + base64_encode("AWS:" + password()), method, target, reader, fields);
+    return send_as(authorization(), method, target, reader, fields);
   }
+  // Of send().
+  virtual std::string authorization() const { return "Basic " + base64_encode("AWS:" + password()); }
 
   // Pushes a blob in one request and answers its digest.
   std::string push_blob(const std::string& repository, const std::string& content) {

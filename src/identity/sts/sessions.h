@@ -1,7 +1,7 @@
 #pragma once
-// Temporary credentials: what AssumeRole, AssumeRoleWithWebIdentity and GetSessionToken give out, and what the containers
-// of a task get for its task role. A session is an access key with a secret, a token and an end.
-// Source of the rules: "Temporary security credentials in IAM" in the IAM user guide.
+// Temporary credentials: what AssumeRole, AssumeRoleWithWebIdentity and GetSessionToken give out, and what the
+// containers of a task get for its task role. A session is an access key with a secret, a token and an end. Source of
+// the rules: "Temporary security credentials in IAM" in the IAM user guide.
 
 #include <chrono>
 #include <cstddef>
@@ -32,11 +32,6 @@ inline constexpr std::size_t max_sessions = 10'000;
 inline constexpr std::size_t max_sessions_of_one = 2'000;
 // An expired session is remembered so long, so that its user reads "expired" and not "unknown".
 inline constexpr std::chrono::hours expired_session_kept{1};
-
-namespace sts {
-// The table of sessions, one of the migrations of identity.db.
-extern const std::string_view schema;
-}  // namespace sts
 
 enum class SessionKind {
   assumed_role,   // AssumeRole
@@ -105,15 +100,15 @@ class Sessions {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
-  using Sealed = std::string;
-
   Result<void> load();
-  Result<void> reserve(const std::string& principal);
+  Result<void> reserve(const Session& session, std::vector<std::string>& forgotten);
   void release(const std::string& principal);
-  Result<void> store_session(const Session& session, Time forgotten);
+  Result<void> save(const Session& session, const std::vector<std::string>& forgotten);
+  Result<void> revoke_all(const std::vector<std::string>& access_key_ids);
+  // With the lock held.
   void insert(std::shared_ptr<const Session> session);
   void erase(const std::string& access_key_id);
-  void forget_before(Time time);
+  std::vector<std::string> forget_before(Time time);
 
   store::Database& database_;
   const store::Sealer& sealer_;
@@ -126,7 +121,7 @@ class Sessions {
   std::map<std::string, std::set<std::string>, std::less<>> by_owner_;
   // Of roles and users, with those that are being made.
   std::map<std::string, std::size_t, std::less<>> of_principal_;
-  std::size_t count_ = 0;
+  std::size_t being_made_ = 0;
 };
 
 }  // namespace kaapi::identity

@@ -106,6 +106,10 @@ TEST_F(Conformance, TellsItsVersion) {
   EXPECT_TRUE(info->api_version.starts_with("1.")) << info->api_version;
 }
 
+TEST_F(Conformance, AnswersAPing) {
+  EXPECT_EQ(code_of(engine().ping()), "success");
+}
+
 TEST_F(Conformance, KnowsItsImages) {
   const auto image = engine().inspect_image(under_test().image());
   ASSERT_TRUE(image) << image.error().message;

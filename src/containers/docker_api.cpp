@@ -133,6 +133,17 @@ void DockerApi::forget_version() {
   version_.reset();
 }
 
+Result<void> DockerApi::ping() {
+  http::Client fresh(endpoint_of(config_));
+  http::ClientRequest request;
+  request.target = "/_ping";
+  const Result<http::ClientResponse> answer = fresh.send(request, config_.ping_timeout);
+  if (!answer) {
+    return explain(answer.error(), "answer a ping", config_.ping_timeout);
+  }
+  return answer->status < 500 ? ok() : Result<void>(engine_error(answer->status, answer->body));
+}
+
 std::string DockerApi::versioned(std::string_view path) {
   const Result<Version> agreed = version();
   return (agreed ? "/v" + agreed->api : std::string(lowest_prefix)) + std::string(path);

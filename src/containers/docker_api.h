@@ -30,6 +30,8 @@ class DockerApi {
   // Asks the engine on the first call, and again after it was lost.
   Result<Version> version();
   void forget_version();
+  // On a connection of its own, see Engine::ping().
+  Result<void> ping();
   // "/v1.41" + path. Falls back to the oldest version we speak when the engine does not answer: the call that follows
   // reports that.
   std::string versioned(std::string_view path);

@@ -73,6 +73,10 @@ Result<EngineInfo> DockerEngine::info() {
   return EngineInfo{version->engine, version->api};
 }
 
+Result<void> DockerEngine::ping() {
+  return impl_->api->ping();
+}
+
 // Both ways of POST /images/create. It answers with its progress, one JSON object per line; a failure after the first
 // byte comes inside, under status 200.
 Result<DockerEngine::Impl::ImageOutcome> DockerEngine::Impl::make_image(const http::ClientRequest& request,

@@ -13,6 +13,7 @@ struct DockerConfig {
   std::chrono::milliseconds call_timeout{30'000};        // inspect, list, signal, networks
   std::chrono::milliseconds slow_call_timeout{120'000};  // create, start, remove: they wait for disk and kernel
   std::chrono::milliseconds pull_timeout{3'600'000};
+  std::chrono::milliseconds ping_timeout{1'000};
   std::chrono::milliseconds first_retry{50};  // of the event stream
   std::chrono::milliseconds longest_retry{2'000};
 
@@ -29,6 +30,7 @@ class DockerEngine final : public Engine {
   ~DockerEngine() override;
 
   Result<EngineInfo> info() override;
+  Result<void> ping() override;
   Result<Image> pull(const std::string& reference, const std::optional<RegistryLogin>& login) override;
   Result<Image> inspect_image(const std::string& reference) override;
   Result<Image> import_image(const std::string& reference, std::string archive,

@@ -52,6 +52,11 @@ class ScriptedEngine {
       }
     });
   }
+  // What is connected is served on.
+  void stop_listening() {
+    ::shutdown(listener_, SHUT_RDWR);
+    ::unlink(path_.c_str());
+  }
   ~ScriptedEngine() {
     ::shutdown(listener_, SHUT_RDWR);
     acceptor_.join();
@@ -125,6 +130,19 @@ TEST(DockerEngine, AgreesOnAVersion) {
   EXPECT_EQ(agreed("1.52", "1.44"), "1.44");
   EXPECT_EQ(agreed("1.40", "1.12"), errc::unavailable);
   EXPECT_EQ(agreed("nonsense", ""), errc::unavailable);
+}
+
+TEST(DockerEngine, APingTellsThatTheEngineShutsDown) {
+  ScriptedEngine scripted(
+      [&](const std::string& line) { return line == "GET /_ping" ? answer(200, "OK") : version_answer("1.41"); });
+  DockerEngine engine(scripted.config());
+  ASSERT_TRUE(engine.info());
+  EXPECT_TRUE(engine.ping());
+  scripted.stop_listening();
+  EXPECT_TRUE(engine.info()) << "the connection of before still serves";
+  const Result<void> ping = engine.ping();
+  ASSERT_FALSE(ping);
+  EXPECT_EQ(ping.error().code, errc::unavailable);
 }
 
 TEST(DockerEngine, SaysWhatToDoWithoutAnEngine) {

@@ -125,6 +125,9 @@ class Engine {
   virtual ~Engine() = default;
 
   virtual Result<EngineInfo> info() = 0;
+  // Whether the engine takes new calls, asked over a connection of its own: one that is shutting down goes on serving
+  // those that are open, and tells of the ends of its containers there. Waits a second at most.
+  virtual Result<void> ping() = 0;
 
   // Makes the image available locally. Errors: `NotFound` (no such image or tag), `AccessDenied`, `Unavailable`; the
   // message is the engine's or the registry's.

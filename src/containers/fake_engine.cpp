@@ -162,6 +162,13 @@ Result<EngineInfo> FakeEngine::info() {
   return EngineInfo{"fake", "1.41"};
 }
 
+Result<void> FakeEngine::ping() {
+  if (const auto failed = state_->fail("ping", "")) {
+    return *failed;
+  }
+  return ok();
+}
+
 Result<Image> FakeEngine::pull(const std::string& reference, const std::optional<RegistryLogin>& login) {
   if (const auto failed = state_->fail("pull", reference)) {
     return *failed;

@@ -87,6 +87,7 @@ class FakeEngine final : public Engine {
 
   // --- Engine ---
   Result<EngineInfo> info() override;
+  Result<void> ping() override;
   Result<Image> pull(const std::string& reference, const std::optional<RegistryLogin>& login) override;
   Result<Image> inspect_image(const std::string& reference) override;
   Result<Image> import_image(const std::string& reference, std::string archive,

@@ -28,16 +28,6 @@ std::vector<Fact> one(Fact fact) {
   return facts;
 }
 
-ContainerNotStarted not_started(std::size_t container, std::string runtime_id, std::string_view kind,
-                                const Error& error) {
-  ContainerNotStarted fact;
-  fact.container = container;
-  fact.runtime_id = std::move(runtime_id);
-  fact.reason = fmt::format("{}: {}", kind, error.message);
-  fact.retry = nobody_answered(error);
-  return fact;
-}
-
 bool carries(const std::map<std::string, std::string>& labels, std::string_view name, const std::string& value) {
   const auto found = labels.find(std::string(name));
   return found != labels.end() && found->second == value;
@@ -124,7 +114,7 @@ std::vector<Fact> TaskDriver::resolve(const Task& task) {
     Result<PinnedImage> pinned = images_.pin(task.region, container.plan.image);
     if (!pinned) {
       return one(ImagesUnresolved{fmt::format("CannotPullContainerError: {}", pinned.error().message),
-                                  nobody_answered(pinned.error())});
+                                  not_its_fault(pinned.error())});
     }
     resolved.images.push_back({std::move(pinned->reference), std::move(pinned->digest)});
   }
@@ -139,6 +129,21 @@ Result<void> TaskDriver::make_image_available(const Task& task, const ContainerS
       engine_.pull(state.image_reference, images_.login(task.region, state.image_reference));
   if (!pulled) return pulled.error();
   return ok();
+}
+
+// Nobody answered, or it was refused by an engine that is going down.
+bool TaskDriver::not_its_fault(const Error& error) {
+  return nobody_answered(error) || !engine_.ping();
+}
+
+ContainerNotStarted TaskDriver::not_started(std::size_t container, std::string runtime_id, std::string_view kind,
+                                            const Error& error) {
+  ContainerNotStarted fact;
+  fact.container = container;
+  fact.runtime_id = std::move(runtime_id);
+  fact.reason = fmt::format("{}: {}", kind, error.message);
+  fact.retry = not_its_fault(error);
+  return fact;
 }
 
 // An earlier try, whose answer was lost, may have made the container all the same: then it is told of, for else nobody
@@ -183,7 +188,7 @@ std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
   Result<containers::Container> found = engine_.inspect(*id);
   if (found && !found->started_at) {
     const Result<void> started = engine_.start(*id);
-    if (!started) return one(not_started(container, *id, "CannotStartContainerError", started.error()));
+    if (!started) return refused(container, *id, started.error());
     found = engine_.inspect(*id);
   }
   if (!found) {
@@ -194,6 +199,18 @@ std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
   }
   follow(task, container, *id);
   return facts_of(task, container, *found);
+}
+
+// An engine that was killed in a start may leave a process, a mount or an endpoint behind that is in the way of the
+// next one; it goes with the container.
+std::vector<Fact> TaskDriver::refused(std::size_t container, const std::string& runtime_id, const Error& error) {
+  ContainerNotStarted fact = not_started(container, runtime_id, "CannotStartContainerError", error);
+  fact.remnant = !fact.retry && error.message.find("already exists") != std::string::npos;
+  if (fact.remnant) {
+    const Result<void> removed = engine_.remove(runtime_id);
+    fact.retry = !removed && not_its_fault(removed.error());
+  }
+  return one(std::move(fact));
 }
 
 void TaskDriver::follow(const Task& task, std::size_t container, const std::string& runtime_id) {
@@ -256,13 +273,18 @@ std::vector<Fact> TaskDriver::probe(const Task& task, std::size_t container) {
   return facts;
 }
 
+std::vector<Fact> TaskDriver::exited(ContainerExited fact) {
+  fact.blameless = fact.blameless || !engine_.ping();
+  return one(fact);
+}
+
 std::vector<Fact> TaskDriver::look(const Task& task, std::size_t container) {
   const Result<containers::Container> found = engine_.inspect(container_name(task, container));
   if (found) {
     std::vector<Fact> facts = facts_of(task, container, *found);
     // A look at a running container tells nothing new; only the end does.
     std::erase_if(facts, [](const Fact& fact) { return std::holds_alternative<ContainerStarted>(fact); });
-    return facts;
+    return facts.empty() ? facts : exited(std::get<ContainerExited>(facts.front()));
   }
   if (found.error().code != errc::not_found) return {};
   ContainerExited gone;
@@ -321,9 +343,13 @@ void TaskDriver::compare(const Task& task, const std::map<std::string, container
       if (!ended || !state.drained) follow(task, i, found->id);
       if (ended && !state.drained) facts.push_back({task.id, OutputFollowed{i}});
       if (ended) continue;
-      for (Fact& fact : facts_of(task, i, *found)) facts.push_back({task.id, std::move(fact)});
+      for (Fact& fact : facts_of(task, i, *found)) {
+        if (auto* exit = std::get_if<ContainerExited>(&fact)) exit->blameless = true;
+        facts.push_back({task.id, std::move(fact)});
+      }
     } else if (state.phase == Phase::running) {
       ContainerExited gone;
+      gone.blameless = true;
       gone.container = i;
       gone.at = clock_.now();
       facts.push_back({task.id, gone});

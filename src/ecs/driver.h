@@ -37,6 +37,8 @@ class TaskDriver {
   std::vector<Fact> probe(const Task& task, std::size_t container);
   std::vector<Fact> signal(const Task& task, std::size_t container, bool kill);
   std::vector<Fact> remove(const Task& task, std::size_t container);
+  // An exit that the engine told of. Asks whether the engine itself is going down.
+  std::vector<Fact> exited(ContainerExited fact);
   // What the engine says of one container now.
   std::vector<Fact> look(const Task& task, std::size_t container);
 
@@ -52,8 +54,12 @@ class TaskDriver {
   std::map<std::string, std::string> labels_of(const Task& task) const;
   containers::ContainerSpec spec_of(const Task& task, std::size_t container, std::string network) const;
   Result<void> make_image_available(const Task& task, const ContainerState& state);
+  bool not_its_fault(const Error& error);
+  ContainerNotStarted not_started(std::size_t container, std::string runtime_id, std::string_view kind,
+                                  const Error& error);
   std::vector<Fact> not_made(const Task& task, std::size_t container, std::string_view kind, const Error& error);
   Result<std::vector<Fact>> unheard(const Task& task, std::size_t container);
+  std::vector<Fact> refused(std::size_t container, const std::string& runtime_id, const Error& error);
   std::vector<Fact> facts_of(const Task& task, std::size_t index, const containers::Container& found);
   void follow(const Task& task, std::size_t container, const std::string& runtime_id);
   void compare(const Task& task, const std::map<std::string, containers::Container>& by_name,

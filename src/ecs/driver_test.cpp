@@ -334,6 +334,38 @@ TEST_F(Driver, AContainerThatRanUnheardIsNotRemovedBeforeItsOutputWasRead) {
   EXPECT_EQ(engine_.container_count(), 0U);
 }
 
+TEST_F(Driver, ARemnantOfAKilledEngineIsRemovedAndTheStartTriedAgain) {
+  Task task = task_of(NetworkMode::bridge, 1);
+  engine_.set_failure([](std::string_view call, const std::string&) -> std::optional<Error> {
+    if (call != "start") return std::nullopt;
+    return make_error(errc::internal, "OCI runtime create failed: container with id exists: task already exists");
+  });
+  // Not for ever: it may be no remnant, after all.
+  for (int i = 0; i < 3; ++i) {
+    const ContainerNotStarted failed = fail_to_start(task, 0);
+    EXPECT_TRUE(failed.remnant);
+    EXPECT_EQ(engine_.container_count(), 0U);
+    apply(task, failed, clock_.now());
+    EXPECT_TRUE(task.desired_running);
+    EXPECT_TRUE(task.retry_at);
+  }
+  Task unlucky = task;
+  apply(unlucky, fail_to_start(unlucky, 0), clock_.now());
+  EXPECT_EQ(unlucky.stop_code, StopCode::task_failed_to_start);
+  engine_.set_failure({});
+  start(task, 0);
+  EXPECT_EQ(task.containers[0].state.phase, Phase::running);
+}
+
+TEST_F(Driver, ARefusalOfAnEngineThatShutsDownIsNoFailure) {
+  const Task task = task_of(NetworkMode::bridge, 1);
+  engine_.set_failure([](std::string_view call, const std::string&) -> std::optional<Error> {
+    if (call == "start") return make_error(errc::internal, "context canceled");
+    return call == "ping" ? std::optional(make_error(errc::unavailable, "shutting down")) : std::nullopt;
+  });
+  EXPECT_TRUE(fail_to_start(task, 0).retry);
+}
+
 TEST_F(Driver, AResyncFollowsWhatEndedContainersLeft) {
   Task task = task_of(NetworkMode::bridge, 1);
   task.containers[0].plan.log = LogTarget{"eu-central-1", "g", "s", false};

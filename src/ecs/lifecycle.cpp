@@ -8,6 +8,7 @@ namespace kaapi::ecs {
 namespace {
 
 constexpr Duration engine_retry{1'000};     // before a call that the engine did not answer is tried again
+constexpr int max_remnants = 3;             // tries that a remnant of an earlier start may spoil
 constexpr Duration kill_retry{10'000};      // before SIGKILL is sent once more
 constexpr Duration drain_patience{10'000};  // how long STOPPED waits for the last output
 
@@ -90,7 +91,7 @@ void fail_to_start(Task& task, std::string_view reason, Time now) {
 void apply_not_started(Task& task, const ContainerNotStarted& fact, Time now) {
   ContainerState& state = task.containers[fact.container].state;
   if (state.phase == Phase::running || state.phase == Phase::exited) return;
-  if (fact.retry) {
+  if (fact.retry || (fact.remnant && ++state.remnants <= max_remnants)) {
     task.retry_at = now + engine_retry;
     return;
   }
@@ -112,10 +113,12 @@ void apply_exited(Task& task, const ContainerExited& fact, Time now) {
     state.reason = "OutOfMemoryError: Container killed due to memory usage";
   } else if (!fact.exit_code) {
     state.reason = "the container was gone from the engine; its exit code is not known";
+  } else if (fact.blameless && task.desired_running) {
+    state.reason = "it ended while the container engine went down or the platform was away";
   }
   if (!container.plan.log) state.drained = true;
   if (container.plan.essential && task.desired_running) {
-    task.failed = true;
+    task.failed = !fact.blameless;
     request_stop(task, StopCode::essential_container_exited, "Essential container in task exited", now);
   }
 }

@@ -59,12 +59,16 @@ struct ContainerNotStarted {
   std::string runtime_id;  // when it was created
   std::string reason;      // "CannotPullContainerError: …", "CannotStartContainerError: …"
   bool retry = false;      // the engine did not answer: try again, nothing is known
+  // What an engine that died in a start had left was in the way; it was removed. Worth another try or two.
+  bool remnant = false;
 };
 struct ContainerExited {
   std::size_t container = 0;
   std::optional<int> exit_code;  // absent: the container is gone and nobody knows
   bool oom_killed = false;
   Time at{};
+  // Learned while the engine was going down or after nobody had watched for a while: no evidence against the task.
+  bool blameless = false;
 };
 struct ContainerProbed {
   std::size_t container = 0;

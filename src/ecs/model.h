@@ -103,6 +103,7 @@ struct ContainerState {
   std::optional<Time> kill_sent_at;
   bool drained = false;             // everything it wrote is in the log store
   bool removed = false;             // the engine has forgotten it
+  int remnants = 0;                 // starts that what an earlier one had left was in the way of
   bool output_lost = false;         // removed though not all that it wrote was stored
   std::optional<Time> followed_at;  // ended, and what it left is read again since then
 

@@ -48,7 +48,7 @@ void members(V& v, ContainerState& x) {
   v("runtime_id", x.runtime_id), v("exit_code", x.exit_code), v("reason", x.reason), v("bindings", x.bindings);
   v("started_at", x.started_at), v("finished_at", x.finished_at), v("term_sent_at", x.term_sent_at);
   v("kill_sent_at", x.kill_sent_at), v("drained", x.drained), v("removed", x.removed);
-  v("output_lost", x.output_lost), v("followed_at", x.followed_at), v("health", x.health);
+  v("remnants", x.remnants), v("output_lost", x.output_lost), v("followed_at", x.followed_at), v("health", x.health);
   v("health_changed_at", x.health_changed_at), v("last_probe_at", x.last_probe_at);
   v("last_counted_failure_at", x.last_counted_failure_at), v("failures", x.failures), v("probes", x.probes);
   v("last_probe_output", x.last_probe_output);

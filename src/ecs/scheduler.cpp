@@ -61,7 +61,10 @@ void Scheduler::task_changed(const std::string& task_id) {
 
 void Scheduler::engine_event(const containers::Event& event) {
   if (event.kind == containers::EventKind::reconnected) {
-    put([](Inbox& inbox) { inbox.resync_wanted = true; });
+    put([&](Inbox& inbox) {
+      inbox.resync_wanted = true;
+      inbox.engine_back_at = event.at;
+    });
     return;
   }
   if (event.kind != containers::EventKind::die && event.kind != containers::EventKind::destroy) return;
@@ -76,7 +79,10 @@ void Scheduler::engine_event(const containers::Event& event) {
     exited.container = static_cast<std::size_t>(*index);
     exited.exit_code = event.exit_code;
     exited.at = event.at;
-    put([&](Inbox& inbox) { inbox.completions.push_back({task->second, std::nullopt, {exited}}); });
+    put([&](Inbox& inbox) {
+      exited.blameless = exited.at <= inbox.engine_back_at;
+      inbox.exits.emplace_back(task->second, exited);
+    });
     return;
   }
   put([&](Inbox& inbox) { inbox.looks.emplace_back(task->second, static_cast<std::size_t>(*index)); });
@@ -103,8 +109,10 @@ std::optional<Time> Scheduler::step() {
 
   RoundOutput output;
   std::vector<std::pair<Task, std::size_t>> to_look;
+  std::vector<std::pair<std::string, ContainerExited>> to_ask;
   RoundInput input{std::exchange(facts_, {}), std::exchange(services_, {}), std::exchange(tasks_, {})};
   const Result<void> committed = database_.write([&](store::Session& session) -> Result<void> {
+    sort_exits(session, input.facts, to_ask);
     output = Round(session, busy_, factory_, ids_, timing_, now).run(input);
     for (const auto& [id, container] : looks_) {
       std::optional<Task> task = find_task(session, id);
@@ -125,7 +133,11 @@ std::optional<Time> Scheduler::step() {
     return next_due();
   }
   looks_.clear();
+  exits_.clear();
   carry_out(std::move(output));
+  for (const auto& [id, exited] : to_ask) {
+    hand_over(Lane::quick, id, std::nullopt, [driver = &driver_, fact = exited] { return driver->exited(fact); });
+  }
   for (auto& [task, container] : to_look) look(std::move(task), container);
   return services_.empty() ? next_due() : std::optional<Time>(now);
 }
@@ -145,8 +157,22 @@ void Scheduler::carry_out(RoundOutput output) {
   }
 }
 
+// Before the end of a task that should run counts against its deployment, the engine is asked whether it is going down.
+void Scheduler::sort_exits(store::Session& session, std::vector<TaskFact>& facts,
+                           std::vector<std::pair<std::string, ContainerExited>>& to_ask) const {
+  for (const auto& [id, exited] : exits_) {
+    const std::optional<Task> task = find_task(session, id);
+    if (!task) continue;
+    if (task->desired_running && task->service_id != 0 && !exited.blameless) {
+      to_ask.emplace_back(id, exited);
+    } else {
+      facts.push_back({id, exited});
+    }
+  }
+}
+
 bool Scheduler::nothing_to_do() const {
-  return facts_.empty() && services_.empty() && tasks_.empty() && looks_.empty();
+  return facts_.empty() && services_.empty() && tasks_.empty() && looks_.empty() && exits_.empty();
 }
 
 std::optional<Time> Scheduler::next_due() const {
@@ -168,7 +194,12 @@ void Scheduler::take_in(Time now) {
       const auto busy = busy_.find(completion.task_id);
       if (completion.action && busy != busy_.end()) set_busy(busy->second, *completion.action, false);
       tasks_.insert(completion.task_id);
-      for (Fact& fact : completion.facts) facts_.push_back({completion.task_id, std::move(fact)});
+      for (Fact& fact : completion.facts) {
+        if (auto* exit = std::get_if<ContainerExited>(&fact)) {
+          exit->blameless = exit->blameless || exit->at <= inbox_->engine_back_at;
+        }
+        facts_.push_back({completion.task_id, std::move(fact)});
+      }
     }
     inbox_->completions.clear();
     services_.merge(inbox_->services);
@@ -177,6 +208,8 @@ void Scheduler::take_in(Time now) {
     inbox_->tasks.clear();
     looks_.insert(looks_.end(), inbox_->looks.begin(), inbox_->looks.end());
     inbox_->looks.clear();
+    exits_.insert(exits_.end(), inbox_->exits.begin(), inbox_->exits.end());
+    inbox_->exits.clear();
     resync = std::exchange(inbox_->resync, std::nullopt);
     if (std::exchange(inbox_->resync_wanted, false)) resync_at_ = now;
   }

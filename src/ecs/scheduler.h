@@ -63,7 +63,9 @@ class Scheduler final : public Waker {
     std::vector<Completion> completions;
     std::set<std::int64_t> services;
     std::set<std::string> tasks;
-    std::vector<std::pair<std::string, std::size_t>> looks;  // containers that the engine said something about
+    std::vector<std::pair<std::string, std::size_t>> looks;      // containers that the engine said something about
+    std::vector<std::pair<std::string, ContainerExited>> exits;  // ends that it told of
+    Time engine_back_at{};                                       // what ended before this was told late
     std::optional<Result<std::vector<TaskFact>>> resync;
     bool resync_wanted = false;
     std::function<void()> notify;
@@ -80,6 +82,8 @@ class Scheduler final : public Waker {
   bool nothing_to_do() const;
   void set_timer(const Key& key, std::optional<Time> at);
   void act(const std::shared_ptr<const Task>& task, const Action& action);
+  void sort_exits(store::Session& session, std::vector<TaskFact>& facts,
+                  std::vector<std::pair<std::string, ContainerExited>>& to_ask) const;
   void look(Task task, std::size_t container);
   void hand_over(Lane lane, std::string task_id, std::optional<Action> action, std::function<std::vector<Fact>()> call);
   void carry_out(RoundOutput output);
@@ -104,6 +108,7 @@ class Scheduler final : public Waker {
   std::set<std::int64_t> services_;
   std::set<std::string> tasks_;
   std::vector<std::pair<std::string, std::size_t>> looks_;
+  std::vector<std::pair<std::string, ContainerExited>> exits_;
   std::map<std::string, Busy> busy_;
   std::map<Key, Time> timers_;
   std::set<std::pair<Time, Key>> due_;

@@ -58,6 +58,7 @@ class OutputEngine final : public containers::Engine {
     return std::make_unique<Follower>(*this, container, since_nanos, std::move(on_line), std::move(on_end));
   }
   Result<containers::EngineInfo> info() override { return unused(); }
+  Result<void> ping() override { return unused(); }
   Result<containers::Image> pull(const std::string&, const std::optional<containers::RegistryLogin>&) override {
     return unused();
   }

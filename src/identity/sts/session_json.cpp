@@ -79,10 +79,16 @@ void write_maps(JsonWriter& out, const Session& session) {
   out.end_object();
 }
 
-void read_maps(const json::value& from, Session& session) {
+Result<void> read_maps(std::string_view access_key_id, const json::value& from, Session& session) {
   if (const json::value* policies = find_member(from, "policies"); policies != nullptr && policies->is_array()) {
-    for (const json::value& policy : policies->get_array()) {
-      session.policies.push_back({string_member(policy, "arn"), string_member(policy, "text")});
+    for (const json::value& stored : policies->get_array()) {
+      SessionPolicy policy{string_member(stored, "arn"), string_member(stored, "text"), nullptr};
+      if (policy.arn.empty()) {
+        auto document = policy::parse(policy.text, policy::Kind::identity);
+        if (!document) return damaged(access_key_id, document.error().message);
+        policy.document = std::move(*document);
+      }
+      session.policies.push_back(std::move(policy));
     }
   }
   if (const json::value* tags = find_member(from, "tags"); tags != nullptr && tags->is_object()) {
@@ -93,6 +99,7 @@ void read_maps(const json::value& from, Session& session) {
   if (const json::value* claims = find_member(from, "claims"); claims != nullptr && claims->is_object()) {
     for (const auto& [key, values] : claims->get_object()) session.claims[std::string(key)] = read_list(&values);
   }
+  return ok();
 }
 
 }  // namespace
@@ -155,7 +162,7 @@ Result<Session> read_stored_session(std::string_view access_key_id, std::string_
   session.federated_provider = string_member(from, "federated_provider");
   session.owner = string_member(from, "owner");
   session.transitive_tag_keys = read_list(find_member(from, "transitive_tag_keys"));
-  read_maps(from, session);
+  if (const Result<void> read = read_maps(access_key_id, from, session); !read) return read.error();
   return session;
 }
 

@@ -155,6 +155,15 @@ Result<void> Sessions::revoke_all(const std::vector<std::string>& access_key_ids
   });
 }
 
+std::set<std::string> Sessions::owners(SessionKind kind) const {
+  const std::shared_lock lock(mutex_);
+  std::set<std::string> owners;
+  for (const auto& [key, session] : sessions_) {
+    if (session->kind == kind && !session->owner.empty()) owners.insert(session->owner);
+  }
+  return owners;
+}
+
 std::size_t Sessions::size() const {
   const std::shared_lock lock(mutex_);
   return sessions_.size();

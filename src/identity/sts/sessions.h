@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "identity/policy/document.h"
 
 namespace kaapi::store {
 class Database;
@@ -44,7 +45,7 @@ enum class SessionKind {
 struct SessionPolicy {
   std::string arn;   // of a managed policy, which is looked up at each use; empty: an inline one
   std::string text;  // the inline one's JSON
-  friend bool operator==(const SessionPolicy&, const SessionPolicy&) = default;
+  std::shared_ptr<const policy::Document> document;  // what `text` means
 };
 
 // Immutable once made. The secret and the token must never reach a log or another answer than that of who asked for
@@ -69,7 +70,8 @@ struct Session {
   std::string source_identity;
   std::string federated_provider;  // web_identity: the ARN of the OIDC provider
   aws::ConditionValues claims;     // web_identity: "issuer/path:aud" in lower case and the like
-  std::string owner;               // who can end it: the task's id; empty: nobody
+  // Who can end it: the task's id. Of root's own sessions the root key, with which they end. Empty: nobody.
+  std::string owner;
 };
 
 // Thread-safe. `database` (identity.db), `sealer`, `clock` and `ids` must outlive it.
@@ -91,6 +93,8 @@ class Sessions {
   Result<void> revoke(std::string_view access_key_id);
   Result<void> revoke_owner(std::string_view owner);
 
+  // Of the sessions of this kind that have one, each once.
+  std::set<std::string> owners(SessionKind kind) const;
   std::size_t size() const;
 
  private:

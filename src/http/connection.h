@@ -28,10 +28,11 @@ struct Shared {
 
 // What the caller does with a connection next.
 enum class Next {
-  wait,    // for `interest`, then on_ready()
-  handle,  // call handle() on a worker, now or when one is free
-  stream,  // call handle() on a thread that may wait for the peer
-  close    // destroy it
+  wait,     // for `interest`, then on_ready()
+  handle,   // call handle() on a worker, now or when one is free
+  stream,   // call handle() on a thread that may wait for the peer
+  produce,  // call produce() on such a thread
+  close     // destroy it
 };
 
 // Owned by one thread at a time; whoever gets its event from epoll or takes it from a queue is the owner until it waits
@@ -50,6 +51,8 @@ class Connection {
   Next on_ready();
   // Runs the handler of the request that was read, and begins the answer.
   Next handle();
+  // Writes an answer whose body comes to be meanwhile.
+  Next produce();
   // The handler cannot be run: answers 503.
   Next handle_overload();
 
@@ -68,6 +71,7 @@ class Connection {
 
  private:
   friend class StreamBody;
+  friend class ChunkWriter;
   enum class Phase { head, body, write, linger };
 
   Next read_head();

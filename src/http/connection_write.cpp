@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "http/chunk_writer.h"
 #include "http/connection.h"
 #include "http/limits.h"
 #include "http/response_head.h"
@@ -49,6 +50,10 @@ Next Connection::start_answer(Response response) {
   response_ = std::move(response);
   if (shared_.stopping) keep_alive_ = false;
   body_to_write_ = 0;
+  if (std::holds_alternative<ProducedBody>(response_.body) && status_has_body(response_.status) && !head_only_) {
+    keep_alive_ = false;
+    return Next::produce;
+  }
   std::optional<std::uint64_t> length;
   if (status_has_body(response_.status)) {
     length = body_length(response_);
@@ -87,6 +92,22 @@ Next Connection::write_some() {
     if (written_ == total) break;
     return wait_for(EPOLLOUT, Wait::write, now_millis() + shared_.config.body_timeout.count());
   }
+  return finish_answer();
+}
+
+Next Connection::produce() {
+  if (shared_.aborting) return Next::close;
+  ChunkWriter writer(*this, request_.knows_chunks);
+  const ProducedBody body = std::move(std::get<ProducedBody>(response_.body));
+  response_.body = std::string();
+  bool complete = false;
+  try {
+    complete = writer.begin(encode_response_head(response_, std::nullopt, false, request_.knows_chunks)) &&
+               body.produce(writer);
+  } catch (const std::exception& failure) {
+    log::error("http", "the body of an answer failed inside: {}", failure.what());
+  }
+  if (!complete || !writer.finish()) return Next::close;
   return finish_answer();
 }
 

@@ -174,13 +174,18 @@ void Core::settle(Connection& connection, Next next) {
         settle(connection, connection.handle_overload());
       }
       return;
+    case Next::produce:
+      if (!streams_.submit([this, &connection] { settle(connection, connection.produce()); })) {
+        settle(connection, connection.handle_overload());
+      }
+      return;
   }
 }
 
 void Core::run_handlers(Connection& first) {
   if (!slots_.take(first)) return;
   for (Connection* current = &first; current != nullptr; current = slots_.release()) {
-    settle(*current, current->handle());  // handle() ends in wait or close, so this does not nest
+    settle(*current, current->handle());  // handle() ends in wait, produce or close, so this does not nest
   }
 }
 

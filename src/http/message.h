@@ -75,10 +75,27 @@ struct FileBody {
   std::uint64_t length;
 };
 
+// A body that is written while it comes to be. One thread at a time.
+class BodyWriter {
+ public:
+  virtual ~BodyWriter() = default;
+  // Sends the bytes, waiting for a slow peer. Errors: `Unavailable` when the peer went away or the server ends,
+  // `TimedOut` when it took nothing for the server's body_timeout.
+  virtual Result<void> write(std::string_view bytes) = 0;
+  // For poll(2) with POLLRDHUP beside what the producer waits for: hung up when the peer has gone or the server ends.
+  virtual int descriptor() const = 0;
+};
+
+// Sent chunked, as it is produced, on a thread of its own; the connection closes afterwards. False from `produce`: the
+// body is not complete, and the peer shall see that.
+struct ProducedBody {
+  std::function<bool(BodyWriter&)> produce;
+};
+
 struct Response {
   int status = 200;
-  Headers headers;  // Content-Length, Date and Connection are written by the server
-  std::variant<std::string, FileBody> body;
+  Headers headers;  // Content-Length, Transfer-Encoding, Date and Connection are written by the server
+  std::variant<std::string, FileBody, ProducedBody> body;
   // For HEAD: the length to announce though no body is sent.
   std::optional<std::uint64_t> announced_length;
 

@@ -85,6 +85,7 @@ class HeadParser final : public beast::http::basic_parser<true> {
     if (version_ >= 11 && hosts_ != 1) return refuse(error, 400, "an HTTP/1.1 request has exactly one Host field");
     parsed_.chunked = has_encoding_;
     parsed_.keep_alive = keep_alive();
+    parsed_.knows_chunks = version_ >= 11;
     if (const auto length = content_length()) parsed_.head.content_length = *length;
     if (!split_target()) refuse(error, 400, "the request target must be a path, or a URL with a path");
   }

@@ -20,6 +20,7 @@ struct ParsedHead {
   RequestHead head;
   bool chunked = false;
   bool keep_alive = true;        // what the client wants
+  bool knows_chunks = true;      // HTTP/1.1: the answer may be chunked
   bool expect_continue = false;  // it waits for "100 Continue" before it sends the body
 };
 

@@ -59,10 +59,12 @@ bool status_has_body(int status) {
 
 std::uint64_t body_length(const Response& response) {
   if (const auto* file = std::get_if<FileBody>(&response.body)) return file->length;
-  return std::get<std::string>(response.body).size();
+  const auto* text = std::get_if<std::string>(&response.body);
+  return text == nullptr ? 0 : text->size();
 }
 
-std::string encode_response_head(const Response& response, std::optional<std::uint64_t> length, bool keep_alive) {
+std::string encode_response_head(const Response& response, std::optional<std::uint64_t> length, bool keep_alive,
+                                 bool chunked) {
   const auto reason =
       boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(static_cast<unsigned>(response.status)));
   std::string out;
@@ -71,6 +73,7 @@ std::string encode_response_head(const Response& response, std::optional<std::ui
                  std::string_view(reason.data(), reason.size()), date_text());
   out += keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
   if (length) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", *length);
+  if (chunked) out += "Transfer-Encoding: chunked\r\n";
   for (const auto& [name, value] : response.headers) {
     if (written_by_server(name)) continue;
     append_safely(out, name);

@@ -91,6 +91,11 @@ RawAnswer TestPeer::ask(std::string_view request, bool head_only) {
   return read_answer(head_only);
 }
 
+std::string TestPeer::read_some() {
+  if (received_.empty()) static_cast<void>(fill());
+  return std::exchange(received_, "");
+}
+
 bool TestPeer::ended() {
   return received_.empty() && !fill();
 }

@@ -37,6 +37,8 @@ class TestPeer {
   RawAnswer ask(std::string_view request, bool head_only = false);
   // Waits until the server closes the connection; false when it sends something instead.
   bool ended();
+  // What has arrived by now and was not read as an answer; waits for at least one byte. Empty: the connection ended.
+  std::string read_some();
 
  private:
   bool fill();

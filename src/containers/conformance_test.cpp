@@ -310,8 +310,11 @@ TEST_F(Conformance, PublishesPorts) {
 
 TEST_F(Conformance, MakesNetworks) {
   const std::string name = under_test().unique("network");
-  ASSERT_TRUE(engine().ensure_network(name, {{"kaapi.test", "1"}}));
-  ASSERT_TRUE(engine().ensure_network(name, {{"kaapi.test", "1"}}));
+  NetworkSpec plain;
+  plain.name = name;
+  plain.labels = {{"kaapi.test", "1"}};
+  ASSERT_TRUE(engine().ensure_network(plain));
+  ASSERT_TRUE(engine().ensure_network(plain));
   ContainerSpec wanted = spec("network");
   wanted.network = name;
   const std::string id = run(wanted);
@@ -324,11 +327,80 @@ TEST_F(Conformance, MakesNetworks) {
   EXPECT_TRUE(removed) << removed.error().message;
   EXPECT_EQ(code_of(engine().remove_network(name)), errc::not_found);
   EXPECT_EQ(code_of(engine().remove_network("bridge")), errc::conflict);
-  EXPECT_EQ(code_of(engine().ensure_network("host", {})), errc::conflict);
+  EXPECT_EQ(code_of(engine().ensure_network(NetworkSpec{"host", {}, {}, {}})), errc::conflict);
 
   ContainerSpec lost = spec("network");
   lost.network = name;
   EXPECT_EQ(code_of(engine().start(create(lost))), errc::not_found);
+}
+
+TEST_F(Conformance, MakesANetworkWithTheAddressesAskedFor) {
+  NetworkSpec wanted;
+  wanted.name = under_test().unique("planned");
+  wanted.subnet = "198.18.77.0/24";
+  wanted.gateway = "198.18.77.2";
+  wanted.internal = true;
+  wanted.isolated = true;
+  const auto made = engine().ensure_network(wanted);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_TRUE(engine().ensure_network(wanted));
+  ContainerSpec first = spec("planned");
+  first.network = wanted.name;
+  ContainerSpec second = first;
+  second.name += "-second";
+  for (const std::string& id : {run(first), run(second)}) {
+    const std::string address = engine().inspect(id).value().addresses.at(wanted.name);
+    EXPECT_TRUE(address.starts_with("198.18.77.")) << address;
+    EXPECT_NE(address, wanted.gateway);
+  }
+
+  NetworkSpec other = wanted;
+  other.gateway = "198.18.77.3";
+  EXPECT_EQ(code_of(engine().ensure_network(other)), errc::conflict);
+  other.gateway = wanted.gateway;
+  other.name = under_test().unique("overlapping");
+  EXPECT_EQ(code_of(engine().ensure_network(other)), errc::conflict);
+}
+
+TEST_F(Conformance, ConnectsAContainerToOneMoreNetwork) {
+  NetworkSpec own{under_test().unique("own"), {}, {}, {}};
+  NetworkSpec more{under_test().unique("more"), {}, {}, {}};
+  ASSERT_TRUE(engine().ensure_network(own));
+  ASSERT_TRUE(engine().ensure_network(more));
+  ContainerSpec wanted = spec("connected");
+  wanted.network = own.name;
+  for (const bool running : {false, true}) {
+    wanted.name = under_test().unique("connected");
+    const std::string id = create(wanted);
+    if (running) {
+      ASSERT_TRUE(engine().start(id));
+    }
+    EXPECT_EQ(code_of(engine().connect(more.name, id)), "success");
+    EXPECT_EQ(code_of(engine().connect(more.name, id)), "success");
+    EXPECT_EQ(code_of(engine().start(id)), "success");
+    const auto addresses = engine().inspect(id).value().addresses;
+    EXPECT_EQ(addresses.size(), 2U);
+    EXPECT_TRUE(addresses.contains(own.name) && addresses.contains(more.name));
+    const auto listed = engine().list(wanted.labels).value();
+    const auto entry = std::find_if(listed.begin(), listed.end(), [&](const Container& each) { return each.id == id; });
+    ASSERT_NE(entry, listed.end());
+    EXPECT_EQ(entry->addresses, addresses);
+    EXPECT_EQ(code_of(engine().remove_network(more.name)), errc::conflict);
+    ASSERT_TRUE(engine().remove(id));
+  }
+  EXPECT_EQ(code_of(engine().connect(more.name, "no-such-container")), errc::not_found);
+  wanted.name = under_test().unique("connected");
+  const std::string lost = create(wanted);
+  if (const auto connected = engine().connect("no-such-network", lost)) {
+    EXPECT_EQ(code_of(engine().start(lost)), errc::not_found);
+  } else {
+    EXPECT_EQ(connected.error().code, errc::not_found);
+  }
+  for (const char* network : {"none", "host"}) {
+    wanted.name = under_test().unique("connected");
+    wanted.network = network;
+    EXPECT_EQ(code_of(engine().connect(more.name, create(wanted))), errc::invalid) << network;
+  }
 }
 
 TEST_F(Conformance, JoinsTheNetworkOfAContainer) {

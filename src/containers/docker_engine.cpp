@@ -339,9 +339,13 @@ Result<ExecResult> DockerEngine::exec(const std::string& container, const std::v
   }
 }
 
-Result<void> DockerEngine::ensure_network(const std::string& name, const std::map<std::string, std::string>& labels) {
+Result<void> DockerEngine::ensure_network(const NetworkSpec& spec) {
   const std::lock_guard lock(impl_->networks);
-  return ensure_docker_network(*impl_->api, name, labels);
+  return ensure_docker_network(*impl_->api, spec);
+}
+
+Result<void> DockerEngine::connect(const std::string& network, const std::string& container) {
+  return connect_docker_network(*impl_->api, network, container);
 }
 
 Result<void> DockerEngine::remove_network(const std::string& name) {

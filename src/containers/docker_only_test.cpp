@@ -128,7 +128,9 @@ TEST_F(Docker, MakesOneNetworkWhenManyAsk) {
   std::vector<std::thread> threads;
   std::atomic<int> good{0};
   for (int index = 0; index < 8; ++index) {
-    threads.emplace_back([&, index] { good += (index % 2 == 0 ? engine() : other).ensure_network(name, {}) ? 1 : 0; });
+    threads.emplace_back([&, index] {
+      good += (index % 2 == 0 ? engine() : other).ensure_network({name, {}, {}, {}}) ? 1 : 0;
+    });
   }
   for (std::thread& thread : threads) {
     thread.join();

@@ -50,6 +50,16 @@ struct ContainerSpec {
   bool tty = false;
 };
 
+// A bridge network.
+struct NetworkSpec {
+  std::string name;
+  std::map<std::string, std::string> labels;  // when it is made
+  std::string subnet;                         // "10.1.0.0/16"; empty: the engine picks one
+  std::string gateway;    // an address in the subnet, which the machine then has; empty: the engine picks one
+  bool internal = false;  // leads to the machine and nowhere else: no container's default route goes through it
+  bool isolated = false;  // its containers do not reach each other
+};
+
 enum class ContainerStatus { created, running, paused, exited, removing, dead };
 
 struct Container {
@@ -155,8 +165,13 @@ class Engine {
   virtual Result<ExecResult> exec(const std::string& container, const std::vector<std::string>& command,
                                   std::chrono::milliseconds timeout) = 0;
 
-  // Makes sure that a bridge network of this name exists, with these labels when it is made.
-  virtual Result<void> ensure_network(const std::string& name, const std::map<std::string, std::string>& labels) = 0;
+  // Makes sure that a bridge network of this name exists. Errors: `Conflict` when one exists that is no bridge or has
+  // another gateway than the one asked for, and when another network has the subnet.
+  virtual Result<void> ensure_network(const NetworkSpec& spec) = 0;
+  // Puts a container on one more network, from its next start on when it does not run. Harmless when it is on it.
+  // Errors: `NotFound` (a network that is not there may show at the start only), `Invalid` for a container without a
+  // network namespace of its own.
+  virtual Result<void> connect(const std::string& network, const std::string& container) = 0;
   // Errors: `NotFound`, `Conflict` while containers use it.
   virtual Result<void> remove_network(const std::string& name) = 0;
 

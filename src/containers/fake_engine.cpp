@@ -353,18 +353,27 @@ Result<ExecResult> FakeEngine::exec(const std::string& container, const std::vec
   return state_->answer("exec", container, std::move(result));
 }
 
-Result<void> FakeEngine::ensure_network(const std::string& name, const std::map<std::string, std::string>& labels) {
-  if (const auto failed = state_->fail("ensure_network", name)) {
+Result<void> FakeEngine::ensure_network(const NetworkSpec& spec) {
+  if (const auto failed = state_->fail("ensure_network", spec.name)) {
     return *failed;
   }
-  if (name == "host" || name == "none") {
-    return make_error(errc::conflict, "a network '" + name + "' exists, but its driver is not 'bridge'", 409);
-  }
-  {
+  const auto effect = [&] {
     const std::lock_guard lock(state_->mutex);
-    state_->networks.emplace(name, labels);
+    return state_->ensure_network(spec);
+  };
+  return state_->answer("ensure_network", spec.name, effect());
+}
+
+Result<void> FakeEngine::connect(const std::string& network, const std::string& container) {
+  if (const auto failed = state_->fail("connect", container)) {
+    return *failed;
   }
-  return state_->answer("ensure_network", name, ok());
+  const auto effect = [&]() -> Result<void> {
+    const std::lock_guard lock(state_->mutex);
+    FakeContainer* box = state_->find(container);
+    return box == nullptr ? no_container(container) : state_->connect(*box, network);
+  };
+  return state_->answer("connect", container, effect());
 }
 
 Result<void> FakeEngine::remove_network(const std::string& name) {

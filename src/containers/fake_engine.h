@@ -100,7 +100,8 @@ class FakeEngine final : public Engine {
   Result<std::vector<Container>> list(const std::map<std::string, std::string>& labels) override;
   Result<ExecResult> exec(const std::string& container, const std::vector<std::string>& command,
                           std::chrono::milliseconds timeout) override;
-  Result<void> ensure_network(const std::string& name, const std::map<std::string, std::string>& labels) override;
+  Result<void> ensure_network(const NetworkSpec& spec) override;
+  Result<void> connect(const std::string& network, const std::string& container) override;
   Result<void> remove_network(const std::string& name) override;
   std::unique_ptr<Subscription> watch(const std::map<std::string, std::string>& labels,
                                       std::function<void(const Event&)> on_event) override;

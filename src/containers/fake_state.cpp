@@ -125,15 +125,73 @@ Result<std::string> FakeEngine::State::create(const ContainerSpec& spec) {
   return containers.back().now.id;
 }
 
+Result<void> FakeEngine::State::ensure_network(const NetworkSpec& spec) {
+  if (spec.name == "host" || spec.name == "none") {
+    return make_error(errc::conflict, "a network '" + spec.name + "' exists, but its driver is not 'bridge'", 409);
+  }
+  if (const auto known = networks.find(spec.name); known != networks.end()) {
+    if (spec.gateway.empty() || known->second.gateway == spec.gateway) {
+      return ok();
+    }
+    return make_error(errc::conflict,
+                      fmt::format("a network '{}' exists, but its gateway is {} and not {}", spec.name,
+                                  known->second.gateway, spec.gateway),
+                      409);
+  }
+  const bool taken = !spec.subnet.empty() && std::any_of(networks.begin(), networks.end(), [&](const auto& other) {
+    return other.second.subnet == spec.subnet;
+  });
+  if (taken) {
+    return make_error(errc::conflict, "Pool overlaps with other one on this address space", 409);
+  }
+  networks.emplace(spec.name, spec);
+  return ok();
+}
+
+Result<void> FakeEngine::State::connect(FakeContainer& box, const std::string& network) {
+  if (box.spec.network == "host" || box.spec.network == "none" || box.spec.network.starts_with("container:")) {
+    return make_error(errc::invalid,
+                      "container sharing network namespace with another container or host cannot be connected to any "
+                      "other network",
+                      400);
+  }
+  const auto& more = box.more_networks;
+  if (box.spec.network == network || std::find(more.begin(), more.end(), network) != more.end()) {
+    return ok();
+  }
+  box.more_networks.push_back(network);
+  if (box.now.status == ContainerStatus::running) {
+    if (const auto refused = join_network(box, network)) {
+      return *refused;
+    }
+  }
+  return ok();
+}
+
 std::string FakeEngine::State::next_address(const std::string& network) {
+  if (const auto found = networks.find(network); found != networks.end() && !found->second.subnet.empty()) {
+    const std::string& subnet = found->second.subnet;  // "10.1.2.0/24"
+    std::string address;
+    do {
+      address = fmt::format("{}.{}", subnet.substr(0, subnet.rfind('.')), ++addresses_given[network]);
+    } while (address == found->second.gateway);
+    return address;
+  }
   const std::size_t number = network_numbers.emplace(network, network_numbers.size()).first->second;
   const std::size_t host = ++addresses_given[network] + 1;  // 10.x.0.1 is the gateway
   return fmt::format("10.{}.{}.{}", number & 255U, host >> 8U & 255U, host & 255U);
 }
 
-std::optional<Error> FakeEngine::State::join_network(FakeContainer& box) {
+std::optional<Error> FakeEngine::State::join_networks(FakeContainer& box) {
+  auto refused = join_network(box, box.spec.network.empty() ? "bridge" : box.spec.network);
+  for (auto more = box.more_networks.begin(); !refused && more != box.more_networks.end(); ++more) {
+    refused = join_network(box, *more);
+  }
+  return refused ? refused : bind_ports(box);
+}
+
+std::optional<Error> FakeEngine::State::join_network(FakeContainer& box, const std::string& network) {
   constexpr std::string_view joined = "container:";
-  const std::string network = box.spec.network.empty() ? "bridge" : box.spec.network;
   if (network.starts_with(joined)) {
     const FakeContainer* other = find(network.substr(joined.size()));
     if (other == nullptr) {
@@ -154,7 +212,7 @@ std::optional<Error> FakeEngine::State::join_network(FakeContainer& box) {
   box.now.addresses[network] = address;
   box.now.mac_addresses[network] = fmt::format("02:42:{:02x}:{:02x}:{:02x}:{:02x}", 10, network_numbers[network] & 255U,
                                                addresses_given[network] >> 8U & 255U, addresses_given[network] & 255U);
-  return bind_ports(box);
+  return std::nullopt;
 }
 
 bool FakeEngine::State::port_taken(const PortBinding& port) const {
@@ -194,7 +252,7 @@ Result<void> FakeEngine::State::start(FakeContainer& box) {
   if (box.now.status == ContainerStatus::running) {
     return ok();
   }
-  if (const auto refused = join_network(box)) {
+  if (const auto refused = join_networks(box)) {
     box.now.ports.clear();
     box.now.addresses.clear();
     box.now.mac_addresses.clear();

@@ -20,6 +20,7 @@ struct FakeFollower {
 struct FakeContainer {
   Container now;
   ContainerSpec spec;
+  std::vector<std::string> more_networks;  // beside the spec's
   std::string stop_signal;
   bool was_started = false;
   std::vector<OutputLine> lines;
@@ -70,6 +71,8 @@ class FakeEngine::State {
   FakeContainer* find(const std::string& container);
   FakeContainer* running(const std::string& container);
   Result<std::string> create(const ContainerSpec& spec);
+  Result<void> ensure_network(const NetworkSpec& spec);
+  Result<void> connect(FakeContainer& box, const std::string& network);
   Result<void> start(FakeContainer& box);
   void end(FakeContainer& box, int exit_code, bool oom_killed);
   void erase(FakeContainer& box);
@@ -94,7 +97,7 @@ class FakeEngine::State {
   FakeImages local;
   FakeImages remote;
   std::map<std::string, RegistryLogin> logins;
-  std::map<std::string, std::map<std::string, std::string>> networks = {{"bridge", {}}, {"host", {}}, {"none", {}}};
+  std::map<std::string, NetworkSpec> networks = {{"bridge", {}}, {"host", {}}, {"none", {}}};
   std::map<std::string, std::size_t> network_numbers = {{"bridge", 0}};
   std::map<std::string, std::size_t> addresses_given;
   std::deque<FakeContainer> containers;  // in the order they were created
@@ -106,7 +109,8 @@ class FakeEngine::State {
   FakeDelivery delivery;  // last: its thread ends before the rest goes
 
  private:
-  std::optional<Error> join_network(FakeContainer& box);
+  std::optional<Error> join_networks(FakeContainer& box);
+  std::optional<Error> join_network(FakeContainer& box, const std::string& network);
   std::optional<Error> bind_ports(FakeContainer& box);
   bool port_taken(const PortBinding& port) const;
   std::string next_address(const std::string& network);

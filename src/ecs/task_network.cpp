@@ -63,7 +63,7 @@ Result<std::string> TaskNetwork::create_pause(const containers::ContainerSpec& s
 Result<containers::Container> TaskNetwork::running_pause(const Task& task, std::map<std::string, std::string> labels) {
   std::string pause = pause_name(task);
   if (!has_begun(task)) {
-    const Result<void> network = engine_.ensure_network(name_, labels_);
+    const Result<void> network = engine_.ensure_network({name_, labels_, {}, {}});
     if (!network) return network.error();
     Result<std::string> id = create_pause(pause_spec(task, std::move(labels)));
     if (!id) return id.error();
@@ -92,7 +92,7 @@ Result<std::string> TaskNetwork::join(const Task& task, std::map<std::string, st
     return "container:" + pause->id;
   }
   if (task.network_mode != NetworkMode::awsvpc) return std::string(wire_name(task.network_mode));
-  const Result<void> network = engine_.ensure_network(name_, labels_);
+  const Result<void> network = engine_.ensure_network({name_, labels_, {}, {}});
   if (!network) return network.error();
   return name_;
 }

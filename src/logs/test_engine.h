@@ -78,9 +78,8 @@ class OutputEngine final : public containers::Engine {
                                       std::chrono::milliseconds) override {
     return unused();
   }
-  Result<void> ensure_network(const std::string&, const std::map<std::string, std::string>&) override {
-    return unused();
-  }
+  Result<void> ensure_network(const containers::NetworkSpec&) override { return unused(); }
+  Result<void> connect(const std::string&, const std::string&) override { return unused(); }
   Result<void> remove_network(const std::string&) override { return unused(); }
   std::unique_ptr<containers::Subscription> watch(const std::map<std::string, std::string>&,
                                                   std::function<void(const containers::Event&)>) override {

@@ -18,7 +18,14 @@ namespace {
 constexpr std::string_view syntax_errors = "Syntax errors in policy.";
 constexpr std::string_view need_vendor = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
 
+// A value may be as long as the document; the message quotes its beginning.
 Error malformed(std::string message) {
+  if (message.size() > max_refusal_bytes) {
+    std::size_t end = max_refusal_bytes;
+    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0U) == 0x80U) --end;
+    message.resize(end);
+    message += "...";
+  }
   return make_error("MalformedPolicyDocument", std::move(message));
 }
 

@@ -28,6 +28,8 @@ inline constexpr std::size_t max_document_bytes = 131'072;  // the model's limit
 inline constexpr std::size_t max_statements = 1'000;
 inline constexpr std::size_t max_values = 20'000;  // of all lists of one document together
 
+inline constexpr std::size_t max_refusal_bytes = 1'000;  // of what an error quotes and says
+
 // IAM's quotas, in characters without white space.
 inline constexpr std::size_t max_managed_policy_size = 6'144;
 inline constexpr std::size_t max_user_inline_size = 2'048;   // all inline policies of one user together

@@ -208,6 +208,17 @@ TEST(Document, ListsAreBounded) {
   EXPECT_THAT(refused(fmt::format(R"({{"Statement": [{}]}})", statements)), HasSubstr("expected at most 1000"));
 }
 
+TEST(Document, ARefusalIsShortHoweverLongTheValue) {
+  std::string umlauts;
+  for (int i = 0; i < 5'000; ++i) umlauts += "\xC3\xA4";
+  for (const std::string& value : {umlauts, "x" + umlauts}) {
+    const std::string message = refused(with(fmt::format(R"("Action": "*", "Resource": "{}")", value)));
+    EXPECT_LE(message.size(), max_refusal_bytes + 3);
+    EXPECT_THAT(message, HasSubstr("Statement 1: Resource "));
+    EXPECT_TRUE(message.ends_with("\xC3\xA4...")) << "cut between characters";
+  }
+}
+
 TEST(Document, StatementsKnowTheirPlace) {
   const auto document = parse(
       "{\"Version\":\"2012-10-17\",\n  \"Statement\": [\n   {\"Sid\": \"A\", \"Effect\": \"Allow\", \"Action\": \"*\", "

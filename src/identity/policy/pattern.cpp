@@ -16,11 +16,14 @@ bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }
 
-// The number of bytes of the character at `at`; a stray continuation byte counts as one.
+// The number of bytes of the character at `at`; a byte that is none of UTF-8 counts as one.
 std::size_t character_bytes(std::string_view text, std::size_t at) {
-  std::size_t end = at + 1;
-  while (end < text.size() && is_continuation(text[end])) ++end;
-  return end - at;
+  const auto first = static_cast<unsigned char>(text[at]);
+  if (first < 0xC0U) return 1;
+  const std::size_t wanted = first < 0xE0U ? 2 : first < 0xF0U ? 3 : 4;
+  std::size_t bytes = 1;
+  while (bytes < wanted && at + bytes < text.size() && is_continuation(text[at + bytes])) ++bytes;
+  return bytes == wanted ? bytes : 1;
 }
 
 // The usual two-finger match: a later star makes it pointless to move an earlier one, so one way back is enough.
@@ -30,15 +33,17 @@ bool match_greedily(std::string_view pattern, std::string_view text) {
   std::size_t star = std::string_view::npos;
   std::size_t star_text = 0;
   while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == any_run) {
+    const std::size_t bytes = character_bytes(text, t);
+    const char c = p < pattern.size() ? pattern[p] : '\0';
+    if (p < pattern.size() && c == any_run) {
       star = p++;
       star_text = t;
-    } else if (p < pattern.size() && (pattern[p] == any_one || (pattern[p] == any_one_in_segment && text[t] != ':'))) {
-      t += character_bytes(text, t);
+    } else if (p < pattern.size() && (c == any_one || (c == any_one_in_segment && text[t] != ':'))) {
+      t += bytes;
       ++p;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
+    } else if (p < pattern.size() && pattern.substr(p, bytes) == text.substr(t, bytes)) {
+      p += bytes;
+      t += bytes;
     } else if (star != std::string_view::npos) {
       p = star + 1;
       star_text += character_bytes(text, star_text);
@@ -47,7 +52,7 @@ bool match_greedily(std::string_view pattern, std::string_view text) {
       return false;
     }
   }
-  while (p < pattern.size() && (pattern[p] == any_run || pattern[p] == any_run_in_segment)) ++p;
+  while (p < pattern.size() && pattern[p] == any_run) ++p;
   return p == pattern.size();
 }
 

@@ -32,6 +32,15 @@ TEST(Pattern, WildcardsMatchWholeTexts) {
 TEST(Pattern, OneQuestionMarkIsOneCharacterOfUtf8) {
   EXPECT_TRUE(matches("caf?", "caf\xC3\xA9"));
   EXPECT_FALSE(matches("caf??", "caf\xC3\xA9"));
+  EXPECT_FALSE(matches("*??", "\xE2\x82\xAC")) << "a star does not split a character";
+}
+
+// What a request brings need not be UTF-8: each stray byte is a character, and both ways to match agree on it.
+TEST(Pattern, StrayBytesAreCharacters) {
+  for (const Wildcards wildcards : {Wildcards::anywhere, Wildcards::resource, Wildcards::arn}) {
+    EXPECT_TRUE(matches("arn:aws:i*\x91*\x91#:r:a:x", "arn:aws:i*\x91*\x91#:r:a:x", wildcards));
+    EXPECT_TRUE(matches("arn:aws:i??:r:a:x", "arn:aws:i\xC3\x91\x91:r:a:x", wildcards));
+  }
 }
 
 TEST(Pattern, WithoutWildcardsTheyAreThemselves) {

@@ -24,10 +24,6 @@ Repository read_repository(const Statement& row) {
   return repository;
 }
 
-std::int64_t count_of(Statement rows) {
-  return rows.step() ? rows.number(0) : 0;
-}
-
 Error blob_unknown(std::string_view repository, std::string_view digest) {
   return make_error("BLOB_UNKNOWN", fmt::format("blob {} is unknown to repository '{}'", digest, repository), 404);
 }
@@ -36,23 +32,6 @@ Error upload_unknown(std::string_view id) {
   return make_error(
       "BLOB_UPLOAD_UNKNOWN",
       fmt::format("upload '{}' is unknown: it was completed, cancelled or has expired; start a new one", id), 404);
-}
-
-Result<void> put_resource_tags(Session& session, const Repository& repository, const ResourceTags& tags) {
-  for (const auto& [key, value] : tags) {
-    session.run(
-        "INSERT INTO resource_tags(repository_id,key,value) VALUES(?1,?2,?3)"
-        " ON CONFLICT(repository_id,key) DO UPDATE SET value=excluded.value",
-        repository.id, key, value);
-  }
-  const auto count = static_cast<std::size_t>(
-      count_of(session.query("SELECT count(*) FROM resource_tags WHERE repository_id=?1", repository.id)));
-  if (count > max_resource_tags) {
-    return make_error("TooManyTagsException",
-                      fmt::format("The repository with name '{}' would have {} tags; a repository can have at most {}",
-                                  repository.name, count, max_resource_tags));
-  }
-  return ok();
 }
 
 std::optional<std::uint64_t> linked_size(Session& session, std::int64_t repository_id, std::string_view digest) {
@@ -140,15 +119,6 @@ Result<std::vector<std::string>> Catalog::delete_repository(const RepositoryKey&
     while (uploads.step()) upload_ids.emplace_back(uploads.text(0));
     session.run("DELETE FROM repositories WHERE id=?1", repository.id);
     return upload_ids;
-  });
-}
-
-Result<ResourceTags> Catalog::resource_tags(const RepositoryKey& key) {
-  return read(key, [](Session& session, const Repository& repository) -> Result<ResourceTags> {
-    Statement rows = session.query("SELECT key,value FROM resource_tags WHERE repository_id=?1", repository.id);
-    ResourceTags tags;
-    while (rows.step()) tags.emplace(rows.text(0), rows.text(1));
-    return tags;
   });
 }
 

@@ -42,6 +42,12 @@ struct Repository {
   std::optional<std::string> kms_key;
 };
 
+// The text as it was put, and when the images were last held against it.
+struct StoredLifecyclePolicy {
+  std::string text;
+  Time evaluated_at{};
+};
+
 using ResourceTags = std::map<std::string, std::string>;
 
 // One manifest as ECR describes it.
@@ -84,7 +90,22 @@ class Catalog {
   Result<std::vector<Repository>> repositories(std::string_view region, std::string_view after, std::int64_t limit);
   // Answers the ids of its uploads, whose files the caller removes. Blobs are left to remove_unlinked_blobs().
   Result<std::vector<std::string>> delete_repository(const RepositoryKey& key, bool force);
+
+  // What is set on a repository (catalog_settings.cpp). Errors: TooManyTagsException,
+  // RepositoryPolicyNotFoundException, LifecyclePolicyNotFoundException.
   Result<ResourceTags> resource_tags(const RepositoryKey& key);
+  Result<void> add_resource_tags(const RepositoryKey& key, const ResourceTags& tags);
+  Result<void> remove_resource_tags(const RepositoryKey& key, const std::vector<std::string>& keys);
+  Result<void> set_scan_on_push(const RepositoryKey& key, bool scan_on_push);
+  Result<void> set_tag_mutability(const RepositoryKey& key, std::string_view mutability);
+  Result<std::string> policy(const RepositoryKey& key);
+  Result<void> set_policy(const RepositoryKey& key, std::string_view text);
+  Result<std::string> remove_policy(const RepositoryKey& key);  // answers what it was
+  Result<StoredLifecyclePolicy> lifecycle_policy(const RepositoryKey& key);
+  Result<void> set_lifecycle_policy(const RepositoryKey& key, std::string_view text);
+  Result<StoredLifecyclePolicy> remove_lifecycle_policy(const RepositoryKey& key);
+  Result<void> set_lifecycle_evaluated(const RepositoryKey& key, Time now);
+  Result<std::vector<RepositoryKey>> repositories_with_lifecycle_policy();
 
   // Blobs of a repository. Error: BLOB_UNKNOWN.
   Result<std::uint64_t> blob_size(const RepositoryKey& key, std::string_view digest);
@@ -114,6 +135,8 @@ class Catalog {
   Result<std::string> resolve(const RepositoryKey& key, std::string_view reference);
   // Removes the image with its tags. Errors: MANIFEST_UNKNOWN, ImageReferencedByManifestList.
   Result<void> delete_manifest(const RepositoryKey& key, std::string_view digest);
+  // Removes those images that are as they were seen and that no index refers to; answers the others.
+  Result<std::vector<Image>> expire_images(const RepositoryKey& key, const std::vector<Image>& seen);
   // Removes the tag; the image stays. Error: MANIFEST_UNKNOWN.
   Result<void> delete_tag(const RepositoryKey& key, std::string_view tag);
   Result<std::vector<std::string>> tags(const RepositoryKey& key, std::string_view after, std::int64_t limit);
@@ -147,6 +170,9 @@ class Catalog {
   store::Database& database_;
   std::string account_id_;
 };
+
+// The repository that an ARN names; nullopt for any other ARN, and for one of another account.
+std::optional<RepositoryKey> repository_of_arn(std::string_view arn, std::string_view account_id);
 
 // ECR's words, for every place that says so.
 Error repository_not_found(std::string_view name, std::string_view account_id);

@@ -152,6 +152,24 @@ Result<std::string> Catalog::resolve(const RepositoryKey& key, std::string_view 
   });
 }
 
+Result<std::vector<Image>> Catalog::expire_images(const RepositoryKey& key, const std::vector<Image>& seen) {
+  return write(key, [&](Session& session, const Repository& repository) -> Result<std::vector<Image>> {
+    std::vector<Image> left;
+    for (const Image& image : seen) {
+      bool expired = tags_of(session, repository, image.digest) == image.tags;
+      if (expired) {
+        session.run(
+            "DELETE FROM manifests WHERE repository_id=?1 AND digest=?2 AND pushed_at=?3 AND NOT EXISTS(SELECT 1 FROM"
+            " manifest_children c WHERE c.repository_id=?1 AND c.child=?2 AND c.manifest<>?2)",
+            repository.id, image.digest, to_millis(image.pushed_at));
+        expired = session.changes() > 0;
+      }
+      if (!expired) left.push_back(image);
+    }
+    return left;
+  });
+}
+
 Result<void> Catalog::delete_manifest(const RepositoryKey& key, std::string_view digest) {
   return write(key, [&](Session& session, const Repository& repository) -> Result<void> {
     Statement parent =

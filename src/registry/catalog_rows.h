@@ -8,6 +8,12 @@ namespace kaapi::registry {
 // The repository of that key, or RepositoryNotFoundException.
 Result<Repository> find_repository(store::Session& session, const RepositoryKey& key, std::string_view account_id);
 
+// The number in the first column of the only row; 0 without a row.
+std::int64_t count_of(store::Statement rows);
+
+// Within a transaction. Error: TooManyTagsException.
+Result<void> put_resource_tags(store::Session& session, const Repository& repository, const ResourceTags& tags);
+
 Error manifest_unknown(std::string_view repository, std::string_view reference);
 
 // The catalog's transactions start with the repository they are about.

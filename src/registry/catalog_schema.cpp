@@ -72,7 +72,13 @@ CREATE TABLE image_tags(
 CREATE INDEX image_tags_by_digest ON image_tags(repository_id, digest);
 )sql";
 
-constexpr std::array<std::string_view, 1> schema = {first_schema};
+constexpr std::string_view policies = R"sql(
+ALTER TABLE repositories ADD COLUMN policy TEXT;
+ALTER TABLE repositories ADD COLUMN lifecycle_policy TEXT;
+ALTER TABLE repositories ADD COLUMN lifecycle_evaluated_at INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array<std::string_view, 2> schema = {first_schema, policies};
 
 }  // namespace
 

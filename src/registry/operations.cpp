@@ -39,10 +39,8 @@ Result<Repository> wanted_repository(const aws::CallContext& context, const ecr:
   wanted.name = request.repositoryName;
   wanted.created_at = context.now;
   wanted.tag_mutability = request.imageTagMutability.value_or(wanted.tag_mutability);
-  if (wanted.tag_mutability.ends_with("_WITH_EXCLUSION") || request.imageTagMutabilityExclusionFilters) {
-    return invalid_parameter("imageTagMutability",
-                             "must be MUTABLE or IMMUTABLE; exclusion filters are not served here");
-  }
+  Result<void> served = check_mutability(wanted.tag_mutability, request.imageTagMutabilityExclusionFilters.has_value());
+  if (!served) return served.error();
   if (request.imageScanningConfiguration)
     wanted.scan_on_push = request.imageScanningConfiguration->scanOnPush.value_or(false);
   if (request.encryptionConfiguration) {
@@ -52,24 +50,6 @@ Result<Repository> wanted_repository(const aws::CallContext& context, const ecr:
   return wanted;
 }
 
-Result<ResourceTags> tags_of(const std::optional<std::vector<ecr::Tag>>& wanted) {
-  constexpr std::size_t max_key_length = 128;
-  constexpr std::size_t max_value_length = 256;
-  ResourceTags tags;
-  for (const ecr::Tag& tag : wanted.value_or(std::vector<ecr::Tag>())) {
-    if (tag.Key.empty() || tag.Key.size() > max_key_length || tag.Value.size() > max_value_length) {
-      return make_error(ecr::error::InvalidTagParameterException,
-                        fmt::format("The tag key '{}' must have 1 to {} characters, its value at most {}", tag.Key,
-                                    max_key_length, max_value_length));
-    }
-    if (!tags.emplace(tag.Key, tag.Value).second) {
-      return make_error(ecr::error::InvalidTagParameterException,
-                        fmt::format("The tag key '{}' is given twice", tag.Key));
-    }
-  }
-  return tags;
-}
-
 Result<ecr::CreateRepositoryResponse> create_repository(Registry& registry, const aws::CallContext& context,
                                                         const ecr::CreateRepositoryRequest& request) {
   if (const Result<RepositoryKey> key = key_of(registry, context, request.repositoryName, request.registryId); !key) {
@@ -77,7 +57,7 @@ Result<ecr::CreateRepositoryResponse> create_repository(Registry& registry, cons
   }
   const Result<Repository> wanted = wanted_repository(context, request);
   if (!wanted) return wanted.error();
-  const Result<ResourceTags> tags = tags_of(request.tags);
+  const Result<ResourceTags> tags = tags_of(request.tags.value_or(std::vector<ecr::Tag>()));
   if (!tags) return tags.error();
   const Result<Repository> created = registry.catalog().create_repository(*wanted, *tags);
   if (!created) return created.error();
@@ -193,7 +173,8 @@ std::optional<std::string> next_token(const Paging& paging, bool more, std::stri
   return encode_page_token(paging.scope, last);
 }
 
-void add_operations(aws::Dispatcher& dispatcher, Registry& registry, const TokenIssuer& tokens) {
+void add_operations(aws::Dispatcher& dispatcher, Registry& registry, const TokenIssuer& tokens,
+                    PolicyValidator validate) {
   const auto bind = [&registry](auto operation) {
     return [&registry, operation](const aws::CallContext& context, const auto& request) {
       return operation(registry, context, request);
@@ -207,6 +188,8 @@ void add_operations(aws::Dispatcher& dispatcher, Registry& registry, const Token
     return get_authorization_token(registry, tokens, context, request);
   });
   add_image_operations(dispatcher, registry);
+  add_settings_operations(dispatcher, registry, std::move(validate));
+  add_layer_operations(dispatcher, registry);
 }
 
 }  // namespace kaapi::registry

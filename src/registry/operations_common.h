@@ -9,12 +9,23 @@
 
 #include "aws/dispatch.h"
 #include "aws/gen/ecr.h"
+#include "registry/operations.h"
 #include "registry/registry.h"
 
 namespace kaapi::registry {
 
 // The ones about images, in operations_images.cpp.
 void add_image_operations(aws::Dispatcher& dispatcher, Registry& registry);
+
+// Those about tags, policies, scanning and mutability, in operations_settings.cpp.
+void add_settings_operations(aws::Dispatcher& dispatcher, Registry& registry, PolicyValidator validate);
+// Those with which an image is pushed through the API, in operations_layers.cpp.
+void add_layer_operations(aws::Dispatcher& dispatcher, Registry& registry);
+
+// Errors: InvalidTagParameterException.
+Result<ResourceTags> tags_of(const std::vector<aws::ecr::Tag>& wanted);
+// Error: InvalidParameterException for what is not served.
+Result<void> check_mutability(std::string_view mutability, bool has_filters);
 
 Error invalid_parameter(std::string_view parameter, std::string_view constraint);
 

@@ -2,11 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/log.h"
+#include "registry/lifecycle_policy.h"
 
 namespace kaapi::registry {
+namespace {
+
+constexpr std::int64_t images_per_read = 1000;
+// Other writers wait no longer than for these.
+constexpr std::size_t images_per_commit = 200;
+
+}  // namespace
 
 Registry::Registry(Config config, store::Database& database, const Clock& clock, IdSource& ids)
     : config_(std::move(config)), catalog_(database, config_.account_id), clock_(clock), ids_(ids) {}
@@ -161,8 +170,63 @@ Result<void> Registry::remove_unlinked_blobs() {
   return ok();
 }
 
+Result<std::size_t> Registry::expire_images(const RepositoryKey& key) {
+  const Result<StoredLifecyclePolicy> policy = catalog_.lifecycle_policy(key);
+  if (!policy && policy.error().code == "LifecyclePolicyNotFoundException") return std::size_t{0};
+  if (!policy) return policy.error();
+  const Result<std::vector<LifecycleRule>> rules = parse_lifecycle_policy(policy->text);
+  if (!rules) return rules.error();
+  std::vector<Image> images;
+  while (true) {
+    const std::string after = images.empty() ? "" : images.back().digest;
+    const Result<std::vector<Image>> page = catalog_.images(key, TagStatus::any, after, images_per_read);
+    if (!page) return page.error();
+    images.insert(images.end(), page->begin(), page->end());
+    if (page->size() < static_cast<std::size_t>(images_per_read)) break;
+  }
+  const Result<std::size_t> removed = remove_images(key, expired_images(*rules, std::move(images), now()));
+  if (!removed) return removed.error();
+  if (*removed > 0) {
+    log::info("registry", "{} images of repository {} went by its lifecycle policy", *removed, key.name);
+  }
+  if (Result<void> noted = catalog_.set_lifecycle_evaluated(key, now()); !noted) return noted.error();
+  return removed;
+}
+
+// Again as long as something goes: an image can go when the index that refers to it has gone.
+Result<std::size_t> Registry::remove_images(const RepositoryKey& key, std::vector<Image> images) {
+  const std::size_t wanted = images.size();
+  for (std::size_t before = wanted + 1; images.size() < before;) {
+    before = images.size();
+    std::vector<Image> left;
+    for (std::size_t from = 0; from < before; from += images_per_commit) {
+      const auto first = images.begin() + static_cast<std::ptrdiff_t>(from);
+      const auto last = images.begin() + static_cast<std::ptrdiff_t>(std::min(before, from + images_per_commit));
+      const Result<std::vector<Image>> kept = catalog_.expire_images(key, std::vector<Image>(first, last));
+      if (!kept) return kept.error();
+      left.insert(left.end(), kept->begin(), kept->end());
+    }
+    images = std::move(left);
+  }
+  return wanted - images.size();
+}
+
+Result<void> Registry::expire_all_images() {
+  const Result<std::vector<RepositoryKey>> keys = catalog_.repositories_with_lifecycle_policy();
+  if (!keys) return keys.error();
+  for (const RepositoryKey& key : *keys) {
+    // One repository's trouble, such as being deleted meanwhile, is no other's.
+    if (const Result<std::size_t> expired = expire_images(key); !expired) {
+      log::warn("registry", "the lifecycle policy of repository {} could not be applied: {}", key.name,
+                expired.error().message);
+    }
+  }
+  return ok();
+}
+
 Result<void> Registry::collect_garbage(Duration min_age) {
   const Time before = now() - min_age;
+  if (Result<void> expired = expire_all_images(); !expired) return expired;
   if (Result<void> expired = expire_uploads(); !expired) return expired;
   if (Result<void> unlinked = catalog_.unlink_unreferenced_blobs(before); !unlinked) return unlinked;
   if (Result<void> removed = remove_unlinked_blobs(); !removed) return removed;

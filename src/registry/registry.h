@@ -61,14 +61,21 @@ class Registry {
   // Removes the repository and the blobs that only it had. Errors: as Catalog.
   Result<void> delete_repository(const RepositoryKey& key, bool force);
 
-  // Removes expired uploads, and blobs that no manifest refers to and that were pushed or claimed before now - min_age.
-  // Safe while pushes are in progress. Reads the whole blob folder: call it seldom.
+  // Removes the images that the repository's lifecycle policy says need not be kept, and answers how many; none without
+  // a policy.
+  Result<std::size_t> expire_images(const RepositoryKey& key);
+
+  // Removes images that lifecycle policies have expired, expired uploads, and blobs that no manifest refers to and that
+  // were pushed or claimed before now - min_age. Safe while pushes are in progress. Reads the whole blob folder: call
+  // it seldom.
   Result<void> collect_garbage(Duration min_age = unreferenced_blob_lifetime);
 
  private:
   Registry(Config config, store::Database& database, const Clock& clock, IdSource& ids);
   Result<void> recover_uploads();
   Result<void> expire_uploads();
+  Result<void> expire_all_images();
+  Result<std::size_t> remove_images(const RepositoryKey& key, std::vector<Image> images);
   Result<void> remove_unlinked_blobs();
   void forget_upload(const std::string& id);
 

@@ -60,6 +60,8 @@ def byte_regex(pattern):
     pattern = re.sub(r"\\u([0-9A-Fa-f]{4})", unicode_char, pattern)
     pattern = pattern.replace(r"\p{L}", "A-Za-z" + beyond).replace(r"\p{N}", "0-9" + beyond)
     pattern = pattern.replace(r"\p{Z}", " " + beyond)
+    # "[0-9-_]": Java takes the hyphen after a range for itself.
+    pattern = re.sub(r"(\[[^\]]*[A-Za-z0-9]-[A-Za-z0-9])-(?=[^\]])", r"\1\\-", pattern)
     if r"\p" in pattern or r"\u" in pattern:
         sys.exit(f"generate.py: cannot translate the pattern {pattern}")
     return pattern

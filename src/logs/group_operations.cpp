@@ -21,9 +21,10 @@ Result<wire::CreateLogGroupResponse> create_log_group(Service service, const Cal
   if (request.deletionProtectionEnabled.value_or(false)) {
     return invalid_parameter("deletionProtectionEnabled is not supported. Leave it out.");
   }
-  const Result<void> made =
-      service.store.create_group({context.region, request.logGroupName}, request.logGroupClass.value_or("STANDARD"),
-                                 request.tags.value_or(Tags()), service.clock.now());
+  const Tags tags = request.tags.value_or(Tags());
+  if (Result<void> checked = check_tags(tags); !checked) return checked.error();
+  const Result<void> made = service.store.create_group(
+      {context.region, request.logGroupName}, request.logGroupClass.value_or("STANDARD"), tags, service.clock.now());
   if (!made) return made.error();
   return wire::CreateLogGroupResponse{};
 }
@@ -99,12 +100,26 @@ Result<wire::PutRetentionPolicyResponse> put_retention_policy(Service service, c
   return wire::PutRetentionPolicyResponse{};
 }
 
+Result<wire::DeleteRetentionPolicyResponse> delete_retention_policy(Service service, const CallContext& context,
+                                                                    const wire::DeleteRetentionPolicyRequest& request) {
+  Result<void> set = service.store.set_retention({context.region, request.logGroupName}, std::nullopt);
+  if (!set) return set.error();
+  return wire::DeleteRetentionPolicyResponse{};
+}
+
 Result<wire::CreateLogStreamResponse> create_log_stream(Service service, const CallContext& context,
                                                         const wire::CreateLogStreamRequest& request) {
   const Result<void> made =
       service.store.create_stream({context.region, request.logGroupName}, request.logStreamName, service.clock.now());
   if (!made) return made.error();
   return wire::CreateLogStreamResponse{};
+}
+
+Result<wire::DeleteLogStreamResponse> delete_log_stream(Service service, const CallContext& context,
+                                                        const wire::DeleteLogStreamRequest& request) {
+  Result<void> deleted = service.store.delete_stream({context.region, request.logGroupName}, request.logStreamName);
+  if (!deleted) return deleted.error();
+  return wire::DeleteLogStreamResponse{};
 }
 
 wire::LogStream to_wire(const CallContext& context, const GroupName& group, Stream stream) {
@@ -155,7 +170,9 @@ void add_group_operations(aws::Dispatcher& dispatcher, Service service) {
   dispatcher.handle<wire::DeleteLogGroup>(std::bind(delete_log_group, service, _1, _2));
   dispatcher.handle<wire::DescribeLogGroups>(std::bind(describe_log_groups, service, _1, _2));
   dispatcher.handle<wire::PutRetentionPolicy>(std::bind(put_retention_policy, service, _1, _2));
+  dispatcher.handle<wire::DeleteRetentionPolicy>(std::bind(delete_retention_policy, service, _1, _2));
   dispatcher.handle<wire::CreateLogStream>(std::bind(create_log_stream, service, _1, _2));
+  dispatcher.handle<wire::DeleteLogStream>(std::bind(delete_log_stream, service, _1, _2));
   dispatcher.handle<wire::DescribeLogStreams>(std::bind(describe_log_streams, service, _1, _2));
 }
 

@@ -10,6 +10,7 @@ namespace kaapi::logs {
 void add_operations(aws::Dispatcher& dispatcher, LogStore& store, const Clock& clock) {
   add_group_operations(dispatcher, {store, clock});
   add_event_operations(dispatcher, {store, clock});
+  add_tag_operations(dispatcher, {store, clock});
 }
 
 std::string group_arn(const CallContext& context, std::string_view group) {

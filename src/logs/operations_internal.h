@@ -23,6 +23,10 @@ struct Service {
 
 void add_group_operations(aws::Dispatcher& dispatcher, Service service);
 void add_event_operations(aws::Dispatcher& dispatcher, Service service);
+void add_tag_operations(aws::Dispatcher& dispatcher, Service service);
+
+// Error: InvalidParameterException for a key that no client may give.
+Result<void> check_tags(const Tags& tags);
 
 // "arn:aws:logs:REGION:ACCOUNT:log-group:NAME".
 std::string group_arn(const CallContext& context, std::string_view group);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "aws/gen/logs.h"
+#include "logs/facts.h"
 #include "logs/store.h"
 
 namespace kaapi::logs {
@@ -84,6 +85,77 @@ TEST_F(LogsOperationsTest, DescribesGroupsAndStreams) {
   EXPECT_EQ(string_member(stream, "arn"), "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/app:log-stream:s");
   EXPECT_EQ(int_member(stream, "firstEventTimestamp"), start_ms);
   EXPECT_EQ(int_member(stream, "lastEventTimestamp"), start_ms + 1);
+}
+
+TEST_F(LogsOperationsTest, TagsAGroup) {
+  make_group();  // with team=a
+  const std::string arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/app";
+  const auto tags = [&] {
+    return json::serialize(call("ListTagsForResource", fmt::format(R"({{"resourceArn":"{}"}})", arn)).at("tags"));
+  };
+  EXPECT_EQ(tags(), R"({"team":"a"})");
+  call("TagResource", fmt::format(R"({{"resourceArn":"{}","tags":{{"team":"b","stage":"x"}}}})", arn));
+  EXPECT_EQ(status_, 200);
+  EXPECT_EQ(tags(), R"({"stage":"x","team":"b"})");
+  call("UntagResource", fmt::format(R"({{"resourceArn":"{}","tagKeys":["stage","none"]}})", arn));
+  EXPECT_EQ(status_, 200);
+  call("TagLogGroup", R"({"logGroupName":"/ecs/app","tags":{"old":"1"}})");
+  EXPECT_EQ(json::serialize(call("ListTagsLogGroup", R"({"logGroupName":"/ecs/app"})")),
+            R"({"tags":{"old":"1","team":"b"}})");
+  call("UntagLogGroup", R"({"logGroupName":"/ecs/app","tags":["old","team"]})");
+  EXPECT_EQ(tags(), "{}");
+}
+
+TEST_F(LogsOperationsTest, RefusesTagsAsCloudWatchDoes) {
+  make_group();
+  const std::string about = R"("resourceArn":"arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/app")";
+  EXPECT_EQ(error("ListTagsForResource", R"({"resourceArn":"arn:aws:logs:eu-west-1:123456789012:log-group:none"})"),
+            "ResourceNotFoundException: The specified log group does not exist.");
+  EXPECT_TRUE(error("ListTagsForResource", R"({"resourceArn":"/ecs/app"})").starts_with("InvalidParameterException: "));
+  EXPECT_TRUE(
+      error("ListTagsForResource", R"({"resourceArn":"arn:aws:logs:us-east-1:123456789012:log-group:/ecs/app"})")
+          .starts_with("InvalidParameterException: "));
+  const std::string reserved =
+      "InvalidParameterException: Tag key 'aws:x' is not allowed: the prefix 'aws:' is reserved for AWS use.";
+  EXPECT_EQ(error("TagResource", "{" + about + R"(,"tags":{"aws:x":"1"}})"), reserved);
+  EXPECT_EQ(error("CreateLogGroup", R"({"logGroupName":"g","tags":{"aws:x":"1"}})"), reserved);
+  std::string many;
+  for (int i = 0; i < 50; ++i) many += fmt::format(R"({}"k{}":"v")", i == 0 ? "" : ",", i);
+  const std::string said = ": The log group would have 51 tags; at most 50 are allowed.";
+  EXPECT_EQ(error("TagResource", "{" + about + R"(,"tags":{)" + many + "}}"), "TooManyTagsException" + said);
+  EXPECT_EQ(error("TagLogGroup", R"({"logGroupName":"/ecs/app","tags":{)" + many + "}}"),
+            "InvalidParameterException" + said);
+}
+
+TEST_F(LogsOperationsTest, TellsPoliciesTheTagsOfItsGroups) {
+  make_group();
+  const LogGroupFacts facts(store_, "123456789012");
+  const Tags tags = {{"team", "a"}};
+  const std::string arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/app";
+  for (const char* rest : {"", ":*", ":log-stream:", ":log-stream:s"})
+    EXPECT_EQ(facts.tags_of(arn + rest), tags) << rest;
+  for (const char* other : {"", "*", "arn:aws:logs:us-east-1:123456789012:log-group:/ecs/app",
+                            "arn:aws:logs:eu-west-1:999999999999:log-group:/ecs/app",
+                            "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs"}) {
+    EXPECT_TRUE(facts.tags_of(other).empty()) << other;
+  }
+  EXPECT_EQ(facts.policy_of(arn), "");
+}
+
+TEST_F(LogsOperationsTest, DeletesRetentionAndStreams) {
+  make_group();
+  call("PutRetentionPolicy", R"({"logGroupName":"/ecs/app","retentionInDays":30})");
+  call("DeleteRetentionPolicy", R"({"logGroupName":"/ecs/app"})");
+  EXPECT_EQ(status_, 200);
+  const json::value groups = call("DescribeLogGroups", "{}");
+  EXPECT_EQ(find_member(groups.at("logGroups").as_array().at(0), "retentionInDays"), nullptr);
+  call("DeleteLogStream", R"({"logGroupName":"/ecs/app","logStreamName":"s"})");
+  EXPECT_EQ(status_, 200);
+  EXPECT_TRUE(call("DescribeLogStreams", R"({"logGroupName":"/ecs/app"})").at("logStreams").as_array().empty());
+  EXPECT_EQ(error("DeleteLogStream", R"({"logGroupName":"/ecs/app","logStreamName":"s"})"),
+            "ResourceNotFoundException: The specified log stream does not exist.");
+  EXPECT_EQ(error("DeleteRetentionPolicy", R"({"logGroupName":"none"})"),
+            "ResourceNotFoundException: The specified log group does not exist.");
 }
 
 TEST_F(LogsOperationsTest, ListsPageByPage) {

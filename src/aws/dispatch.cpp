@@ -192,8 +192,8 @@ Result<void> Dispatcher::authorize(const Operation& operation, const CallContext
                                    CallRecord& record) const {
   if (authorizer_ == nullptr) return ok();
   const PermissionRow& row = operation.info->permission;
-  record.accesses = accesses_of(fmt::format("{}:{}", operation.service->signing_name, operation.info->name), row, context, tree,
-                                *authorizer_);
+  record.accesses = accesses_of(fmt::format("{}:{}", operation.service->signing_name, operation.info->name), row,
+                                context, tree, *authorizer_);
   if (row.rule != Permission::asked) return ok();
   if (context.is_root) {
     record.reason = "the account's root";
@@ -233,6 +233,10 @@ http::Response Dispatcher::call(const Route& route, const CallContext& context, 
   if (!inside) {
     told.error = on_the_wire(route, inside.error());
     http::Response response = error_response(route, inside.error(), context.request_id);
+    if (inside.error().code == access_denied && authorizer_ != nullptr) {
+      std::string encoded = authorizer_->encoded_refusal(context, told.accesses);
+      if (!encoded.empty()) response.headers.set(encoded_refusal_header, std::move(encoded));
+    }
     (response.status >= 500 ? operation->failed : operation->refused).fetch_add(1, std::memory_order_relaxed);
     return response;
   }

@@ -77,6 +77,9 @@ class AuditSink {
   virtual void record(const CallRecord& record) = 0;
 };
 
+// Of a refusal: what DecodeAuthorizationMessage takes. (Some of AWS's services put it into the message.)
+inline constexpr std::string_view encoded_refusal_header = "x-kaapi-encoded-authorization-message";
+
 // Answers of one operation since the start.
 struct OperationCounters {
   std::string_view service;

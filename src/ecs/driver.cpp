@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "ecs/probe_text.h"
 #include "ecs/state.h"
 
 namespace kaapi::ecs {
@@ -16,7 +17,6 @@ constexpr std::int64_t mib = 1024 * 1024;
 constexpr std::int64_t cpu_units_per_cpu = 1024;
 constexpr std::int64_t nano_cpus_per_cpu = 1'000'000'000;
 constexpr std::int64_t min_cpu_shares = 2;  // the kernel's lower limit
-constexpr std::size_t max_probe_output = 200;
 
 bool nobody_answered(const Error& error) {
   return error.code == errc::unavailable || error.code == errc::timed_out;
@@ -255,7 +255,7 @@ std::vector<Fact> TaskDriver::probe(const Task& task, std::size_t container) {
   probed.at = clock_.now();
   if (result) {
     probed.success = result->exit_code == 0;
-    probed.output = result->output.substr(0, max_probe_output);
+    if (!probed.success) probed.output = probe_text(result->exit_code, result->output);
     return one(std::move(probed));
   }
   if (result.error().code == errc::timed_out) {
@@ -268,7 +268,7 @@ std::vector<Fact> TaskDriver::probe(const Task& task, std::size_t container) {
   }
   // It may have ended a moment ago; if it still runs, the check itself cannot be run, which is a failure.
   std::vector<Fact> facts = look(task, container);
-  probed.output = result.error().message.substr(0, max_probe_output);
+  probed.output = probe_text(std::nullopt, result.error().message);
   facts.emplace_back(std::move(probed));
   return facts;
 }

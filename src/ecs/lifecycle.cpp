@@ -53,6 +53,7 @@ void apply_probe(const HealthCheck& check, ContainerState& state, const Containe
     state.failures = 0;
     state.last_counted_failure_at.reset();
     state.last_probe_output.clear();
+    state.reason.clear();
     set_health(state, Health::healthy, probe.at);
     return;
   }
@@ -61,7 +62,9 @@ void apply_probe(const HealthCheck& check, ContainerState& state, const Containe
   // would.
   if (state.health == Health::unknown && probe.at < next_counted_failure(check, state)) return;
   state.last_counted_failure_at = probe.at;
-  if (++state.failures >= check.retries) set_health(state, Health::unhealthy, probe.at);
+  if (++state.failures < check.retries && state.health != Health::unhealthy) return;
+  set_health(state, Health::unhealthy, probe.at);
+  state.reason = "health check failed: " + state.last_probe_output;
 }
 
 void apply_started(Task& task, const ContainerStarted& started) {

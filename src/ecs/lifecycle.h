@@ -75,7 +75,7 @@ struct ContainerProbed {
   std::string runtime_id;
   bool success = false;
   bool answered = true;  // false: the engine did not answer, which says nothing about the container
-  std::string output;
+  std::string output;    // of a failure: why, as one line
   Time at{};
 };
 struct ContainerDrained {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ecs/probe_text.h"
+
 namespace kaapi::ecs {
 namespace {
 
@@ -329,6 +331,35 @@ TEST(Health, FailuresCountAtTheConfiguredPace) {
     EXPECT_GE(now, at(start_period + 15'000));
     EXPECT_LE(now, at(start_period + 16'000));
   }
+}
+
+TEST(Health, AnUnhealthyContainerSaysWhy) {
+  Task task = running_task();
+  HealthCheck check;
+  check.retries = 1;
+  task.containers[0].plan.health_check = check;
+  ContainerProbed failed = probed(false, at(30'010));
+  failed.output = "exit code 7: no database";
+  apply(task, failed, failed.at);
+  EXPECT_EQ(task.containers[0].state.reason, "health check failed: exit code 7: no database");
+  EXPECT_EQ(unhealthy_reason(task), "c0: health check failed: exit code 7: no database");
+  Task well = task;
+  apply(well, probed(true, at(60'010)), at(60'010));
+  EXPECT_EQ(well.containers[0].state.reason, "");
+  EXPECT_EQ(unhealthy_reason(well), "");
+  request_stop(task, StopCode::service_scheduler_initiated, "Task failed container health checks", at(60'020));
+  apply(task, exited(0, 0, at(60'030)), at(60'030));
+  EXPECT_EQ(task.containers[0].state.reason, "health check failed: exit code 7: no database") << "also when it is over";
+}
+
+TEST(Health, TheWordsOfAProbeAreOneLineOfText) {
+  EXPECT_EQ(probe_text(1, ""), "exit code 1");
+  EXPECT_EQ(probe_text(1, "\n  cannot\tconnect \r\nsecond line\n"), "exit code 1: cannot connect");
+  EXPECT_EQ(probe_text(std::nullopt, "no such program"), "no such program");
+  EXPECT_EQ(probe_text(2, "gr\xC3\xBC\xC3\x9F"), "exit code 2: gr\xC3\xBC\xC3\x9F");
+  EXPECT_EQ(probe_text(2, "gr\xFC\xDF \x1B[31m"), "exit code 2: gr??  [31m") << "what is no UTF-8 could not be stored";
+  const std::string long_line = std::string(max_probe_text_bytes - 1, 'x') + "\xC3\xBC";
+  EXPECT_EQ(probe_text(std::nullopt, long_line), std::string(max_probe_text_bytes - 1, 'x'));
 }
 
 // An engine that is away must cost no processor time: the probe is tried again a second later, and nothing is counted.

@@ -120,4 +120,13 @@ Health task_health(const Task& task) {
   return result;
 }
 
+std::string unhealthy_reason(const Task& task) {
+  for (const Container& container : task.containers) {
+    const bool counts = container.plan.essential && container.plan.health_check;
+    if (counts && container.state.health == Health::unhealthy)
+      return container.plan.name + ": " + container.state.reason;
+  }
+  return {};
+}
+
 }  // namespace kaapi::ecs

@@ -113,7 +113,7 @@ struct ContainerState {
   std::optional<Time> last_counted_failure_at;
   int failures = 0;  // consecutive, counted
   int probes = 0;
-  std::string last_probe_output;  // the first bytes of the last failed probe, for people
+  std::string last_probe_output;  // why the last probe failed, as one line
 };
 
 struct Container {
@@ -168,6 +168,8 @@ struct Task {
 // Over all essential containers that have a health check. `unknown` when there is none.
 Health task_health(const Task& task);
 bool has_health_check(const Task& task);
+// Why task_health() is UNHEALTHY, with the container's name; else empty.
+std::string unhealthy_reason(const Task& task);
 
 enum class DeploymentStatus { primary, active, inactive };
 enum class RolloutState { in_progress, completed, failed };

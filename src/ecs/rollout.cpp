@@ -117,6 +117,10 @@ class Planner {
     plan_.events.push_back(fmt::format("(service {}) ", service_.name) +
                            fmt::format(format, std::forward<Args>(args)...));
   }
+  void tell_unhealthy(const TaskView& task) {
+    const std::string why = task.health_reason.empty() ? "" : fmt::format(" Container {}", task.health_reason);
+    event("(task {}) failed container health checks.{}", task.id, why);
+  }
   void stop(const TaskView& task, std::string reason) {
     plan_.stops.push_back({task.id, StopCode::service_scheduler_initiated, std::move(reason)});
     std::erase(live_, &task);
@@ -201,7 +205,7 @@ class Planner {
     const std::vector<const TaskView*> all = live_;
     for (const TaskView* task : all) {
       if (task->ever_healthy || !unhealthy(*task)) continue;
-      event("(task {}) failed container health checks.", task->id);
+      tell_unhealthy(*task);
       stop(*task, "Task failed container health checks");
       count_failure(task->deployment_id);
     }
@@ -279,7 +283,7 @@ class Planner {
     for (const TaskView* task : all) {
       if (short_by <= 0) return 0;
       if (task->deployment_id == current && unhealthy(*task)) {
-        event("(task {}) failed container health checks.", task->id);
+        tell_unhealthy(*task);
         stop(*task, "Task failed container health checks");
         --short_by;
       }
@@ -339,7 +343,7 @@ class Planner {
     const std::vector<const TaskView*> all = live_;
     for (const TaskView* task : all) {
       if (task->deployment_id != current.id || !unhealthy(*task)) continue;
-      event("(task {}) failed container health checks.", task->id);
+      tell_unhealthy(*task);
       stop(*task, "Task failed container health checks");
     }
   }

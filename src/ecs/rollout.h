@@ -28,6 +28,7 @@ struct TaskView {
   TaskStatus status = TaskStatus::provisioning;
   bool has_health_check = false;
   Health health = Health::unknown;
+  std::string health_reason;  // when UNHEALTHY: "app: health check failed: exit code 1: …"
   std::optional<Time> started_at;
   bool ever_healthy = false;
   bool failed = false;                    // ended, or is ending, in a way that counts as a failure

@@ -220,12 +220,13 @@ TEST(Unhealthy, ATaskThatNeverWasHealthyGoesAtOnceAndCounts) {
   world.tasks("new", 2, TaskStatus::running, Health::unhealthy);
   for (TaskView& task : world.snapshot.tasks) {
     if (task.deployment_id == "new") task.ever_healthy = false;
+    task.health_reason = "app: health check failed: exit code 1";
   }
   const RolloutPlan plan = world.plan();
   EXPECT_EQ(plan.stops.size(), 2U);
   EXPECT_EQ(plan.stops[0].reason, "Task failed container health checks");
   EXPECT_EQ(changed(plan, "new")->failed_tasks, 2);
-  EXPECT_TRUE(told(plan, "failed container health checks."));
+  EXPECT_TRUE(told(plan, "failed container health checks. Container app: health check failed: exit code 1"));
 }
 
 TEST(Unhealthy, IsReplacedStartFirst) {

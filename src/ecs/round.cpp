@@ -40,6 +40,7 @@ TaskView view_of(const Task& task) {
   view.status = task.status;
   view.has_health_check = has_health_check(task);
   view.health = task_health(task);
+  view.health_reason = unhealthy_reason(task);
   view.started_at = task.started_at;
   view.ever_healthy = task.ever_healthy;
   view.failed = task.failed;

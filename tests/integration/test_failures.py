@@ -7,7 +7,7 @@ from harness import answers, eventually, fetch, url
 
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 ALWAYS_HEALTHY = {"command": ["CMD-SHELL", "exit 0"], "interval": 5, "timeout": 2}
-NEVER_HEALTHY = {"command": ["CMD-SHELL", "exit 1"], "interval": 5, "timeout": 2, "retries": 1}
+NEVER_HEALTHY = {"command": ["CMD-SHELL", "echo no database; exit 3"], "interval": 5, "timeout": 2, "retries": 1}
 SLEEP = ["sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait"]
 TASK_FAILED = "TaskFailedToStart"
 
@@ -137,6 +137,9 @@ def test_health_that_never_comes_rolls_back(platform, cluster, busybox):
     assert_rolled_back(platform, cluster, good, before)
     stopped = [task for task in platform.tasks(cluster, "app", "STOPPED") if task["taskDefinitionArn"] == sick]
     assert "Task failed container health checks" in {task["stoppedReason"] for task in stopped}
+    assert "health check failed: exit code 3: no database" in {task["containers"][0].get("reason") for task in stopped}
+    messages = [event["message"] for event in platform.service(cluster, "app")["events"]]
+    assert any(message.endswith("Container app: health check failed: exit code 3: no database") for message in messages)
 
 
 def test_task_that_turns_unhealthy_is_replaced(platform, cluster, backend):

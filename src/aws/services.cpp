@@ -1,4 +1,5 @@
 // The list of services whose models are built in. A new model is one line here and one in CMakeLists.txt.
+#include "aws/gen/cloudtrail.h"
 #include "aws/gen/ecr.h"
 #include "aws/gen/ecs.h"
 #include "aws/gen/iam.h"
@@ -9,8 +10,8 @@
 namespace kaapi::aws {
 
 const ServiceInfo* find_service(std::string_view name) {
-  for (const ServiceInfo* service :
-       {&ecr::info(), &ecs::info(), &iam::info(), &platform::info(), &logs::info(), &sts::info()}) {
+  for (const ServiceInfo* service : {&cloudtrail::info(), &ecr::info(), &ecs::info(), &iam::info(), &platform::info(),
+                                     &logs::info(), &sts::info()}) {
     if (service->name == name) return service;
   }
   return nullptr;

@@ -56,6 +56,11 @@ def clean_shape(source):
     return shape
 
 
+def without_bounds(shape):
+    """Of a shape whose limits have an error of their own, other than the service's validation error."""
+    return {key: value for key, value in shape.items() if key not in ("min", "max", "pattern")}
+
+
 def reachable(shapes, roots):
     """Names of all shapes that the roots lead to."""
     found, todo = set(), list(roots)
@@ -96,6 +101,11 @@ def import_service(data, service, wanted):
         kept["errors"] = sorted(error["shape"] for error in operation.get("errors", []))
         operations[name] = kept
 
+    shapes = {name: clean_shape(source["shapes"][name]) for name in sorted(reachable(source["shapes"], roots))}
+    own_checks = wanted.get("checked_by_the_operation", [])
+    if absent := sorted(set(own_checks) - set(shapes)):
+        sys.exit(f"import.py: {service} has no shape {', '.join(absent)}")
+
     return {
         "service": service,
         "metadata": {
@@ -112,7 +122,7 @@ def import_service(data, service, wanted):
         "other_operations": sorted(set(source["operations"]) - set(operations)),
         "errors": {name: clean_error(name, shape) for name, shape in sorted(source["shapes"].items())
                    if shape.get("exception")},
-        "shapes": {name: clean_shape(source["shapes"][name]) for name in sorted(reachable(source["shapes"], roots))},
+        "shapes": {name: without_bounds(shape) if name in own_checks else shape for name, shape in shapes.items()},
     }
 
 

@@ -15,33 +15,6 @@ using testing::HasSubstr;
 
 const std::string issuer = "https://issuer.test/path";
 
-// Answers from a map; counts.
-class FakeFetcher final : public Fetcher {
- public:
-  Result<std::string> get(const std::string& url) override {
-    const std::lock_guard lock(mutex_);
-    ++asked_;
-    const auto found = documents.find(url);
-    if (found == documents.end()) return make_error(errc::unavailable, "nobody answers");
-    return found->second;
-  }
-  int asked() const {
-    const std::lock_guard lock(mutex_);
-    return asked_;
-  }
-  void publish(const std::string& keys) {
-    documents[issuer + "/.well-known/openid-configuration"] =
-        R"({"issuer":")" + issuer + R"(","jwks_uri":"https://keys.issuer.test/jwks"})";
-    documents["https://keys.issuer.test/jwks"] = keys;
-  }
-
-  std::map<std::string, std::string> documents;
-
- private:
-  mutable std::mutex mutex_;
-  int asked_ = 0;
-};
-
 class KeysTest : public testing::Test {
  protected:
   Jwt token(const TestKey& key, std::string_view kid, const std::string& from = issuer) {
@@ -60,7 +33,7 @@ class KeysTest : public testing::Test {
 };
 
 TEST_F(KeysTest, FetchesOnceAndKeeps) {
-  fetcher_.publish(key_set({first_.jwk("1")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1")}));
   for (int i = 0; i < 5; ++i) EXPECT_EQ(code(token(first_, "1")), "good");
   EXPECT_EQ(fetcher_.asked(), 2);  // the configuration and the keys
   EXPECT_EQ(code(token(second_, "1")), "InvalidIdentityToken");
@@ -68,9 +41,9 @@ TEST_F(KeysTest, FetchesOnceAndKeeps) {
 }
 
 TEST_F(KeysTest, AnUnknownKeyIsFetchedAtABoundedRate) {
-  fetcher_.publish(key_set({first_.jwk("1")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1")}));
   EXPECT_EQ(code(token(first_, "1")), "good");
-  fetcher_.publish(key_set({first_.jwk("1"), second_.jwk("2")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1"), second_.jwk("2")}));
   for (int i = 0; i < 5; ++i) EXPECT_EQ(code(token(second_, "2")), "InvalidIdentityToken");
   EXPECT_EQ(fetcher_.asked(), 2);
   clock_.advance(unknown_key_interval);
@@ -81,9 +54,9 @@ TEST_F(KeysTest, AnUnknownKeyIsFetchedAtABoundedRate) {
 }
 
 TEST_F(KeysTest, AKeyIsHonouredOnlyWhileItIsPublished) {
-  fetcher_.publish(key_set({first_.jwk("1")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1")}));
   EXPECT_EQ(code(token(first_, "1")), "good");
-  fetcher_.publish(key_set({second_.jwk("2")}));
+  fetcher_.publish(issuer, key_set({second_.jwk("2")}));
   clock_.advance(max_keys_age);
   EXPECT_EQ(code(token(first_, "1")), "InvalidIdentityToken");
   EXPECT_EQ(code(token(second_, "2")), "good");
@@ -94,7 +67,7 @@ TEST_F(KeysTest, AKeyIsHonouredOnlyWhileItIsPublished) {
 }
 
 TEST_F(KeysTest, AFailureAfterAnUnknownKeyTakesNoGoodKeyAway) {
-  fetcher_.publish(key_set({first_.jwk("1")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1")}));
   EXPECT_EQ(code(token(first_, "1")), "good");
   fetcher_.documents.clear();
   clock_.advance(unknown_key_interval);
@@ -107,13 +80,13 @@ TEST_F(KeysTest, AFailureIsRememberedForAMoment) {
   EXPECT_EQ(code(token(first_, "1")), "IDPCommunicationError");
   EXPECT_EQ(fetcher_.asked(), 1);
   EXPECT_THAT(keys_.verify(token(first_, "1")).error().message, HasSubstr("nobody answers"));
-  fetcher_.publish(key_set({first_.jwk("1")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1")}));
   clock_.advance(failure_kept);
   EXPECT_EQ(code(token(first_, "1")), "good");
 }
 
 TEST_F(KeysTest, AnotherIssuersKeyOfTheSameNameIsAnotherKey) {
-  fetcher_.publish(key_set({first_.jwk("1")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1")}));
   const std::string other = "https://other.test";
   fetcher_.documents[other + "/.well-known/openid-configuration"] =
       R"({"issuer":"https://other.test","jwks_uri":"https://other.test/jwks"})";
@@ -125,7 +98,7 @@ TEST_F(KeysTest, AnotherIssuersKeyOfTheSameNameIsAnotherKey) {
 }
 
 TEST_F(KeysTest, TheConfigurationMustBeTheIssuersOwn) {
-  fetcher_.publish(key_set({first_.jwk("1")}));
+  fetcher_.publish(issuer, key_set({first_.jwk("1")}));
   std::string& configuration = fetcher_.documents[issuer + "/.well-known/openid-configuration"];
   const std::string good = configuration;
   const auto message = [&](std::string text) {

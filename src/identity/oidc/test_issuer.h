@@ -1,5 +1,5 @@
 #pragma once
-// For tests: an issuer with keys of its own that signs whatever it is told to.
+// For tests: an issuer with keys of its own that signs whatever it is told to, and a network where it publishes them.
 
 #include <fmt/format.h>
 #include <openssl/bn.h>
@@ -8,13 +8,16 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/text.h"
+#include "identity/oidc/keys.h"
 
 namespace kaapi::identity::oidc {
 
@@ -97,5 +100,32 @@ class TestKey {
 inline std::string key_set(const std::vector<std::string>& keys) {
   return fmt::format(R"({{"keys":[{}]}})", fmt::join(keys, ","));
 }
+
+// Answers from a map; counts. Documents change while nobody asks.
+class FakeFetcher final : public Fetcher {
+ public:
+  Result<std::string> get(const std::string& url) override {
+    const std::lock_guard lock(mutex_);
+    ++asked_;
+    const auto found = documents.find(url);
+    if (found == documents.end()) return make_error(errc::unavailable, "nobody answers");
+    return found->second;
+  }
+  int asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+  void publish(const std::string& issuer, const std::string& keys) {
+    documents[issuer + "/.well-known/openid-configuration"] =
+        fmt::format(R"({{"issuer":"{0}","jwks_uri":"{0}/keys"}})", issuer);
+    documents[issuer + "/keys"] = keys;
+  }
+
+  std::map<std::string, std::string> documents;
+
+ private:
+  mutable std::mutex mutex_;
+  int asked_ = 0;
+};
 
 }  // namespace kaapi::identity::oidc

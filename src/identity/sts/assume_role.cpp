@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "identity/iam/iam_facts.h"
 #include "identity/request_context.h"
 #include "identity/sts/assume.h"
 #include "identity/sts/session_rules.h"
@@ -13,21 +14,6 @@ namespace {
 namespace wire = aws::sts;
 
 constexpr std::string_view action = "sts:AssumeRole";
-
-// What the trust policy may ask about the role itself: aws:ResourceTag/…, iam:ResourceTag/….
-class RoleFacts final : public aws::ResourceFacts {
- public:
-  explicit RoleFacts(const Role& role) : role_(role) {}
-  std::map<std::string, std::string> tags_of(std::string_view) const override {
-    std::map<std::string, std::string> tags;
-    for (const Tag& tag : role_.tags) tags[tag.Key] = tag.Value;
-    return tags;
-  }
-  std::string policy_of(std::string_view) const override { return {}; }
-
- private:
-  const Role& role_;
-};
 
 // Who asks.
 struct Asker {
@@ -83,7 +69,7 @@ Result<std::string> source_identity(const wire::AssumeRoleRequest& request, cons
 }
 
 // A role's trust must allow each thing that the new session brings along.
-Result<void> check_rights(const aws::CallContext& context, const Asker& asker, const Role& role,
+Result<void> check_rights(const StsRooms& rooms, const aws::CallContext& context, const Asker& asker, const Role& role,
                           const wire::AssumeRoleRequest& request, const Session& session) {
   const std::vector<std::pair<std::string, std::string>> tags = tags_of(request);
   aws::Access access{std::string(action), role.arn, {}};
@@ -91,7 +77,7 @@ Result<void> check_rights(const aws::CallContext& context, const Asker& asker, c
       session_conditions(request.RoleSessionName, tags, request.TransitiveTagKeys.value_or(std::vector<std::string>()),
                          session.source_identity);
   if (request.ExternalId) access.conditions["sts:externalid"] = {*request.ExternalId};
-  const RoleFacts facts(role);
+  const IamFacts facts(rooms.directory);
   const RequestContext conditions(context, access, asker.subject.principal, asker.tags, asker.session.get(), &facts);
   const auto check = [&](std::string_view what) { return may_assume(asker.subject, role, what, conditions); };
   if (const Result<void> allowed = check(action); !allowed) return allowed;
@@ -144,7 +130,7 @@ Result<wire::AssumeRoleResponse> assume_role(const StsRooms& rooms, const aws::C
   if (rooms.auth) {
     Session asked;
     if (session) asked = *session;
-    if (const Result<void> allowed = check_rights(context, *asker, *role, request, asked); !allowed) {
+    if (const Result<void> allowed = check_rights(rooms, context, *asker, *role, request, asked); !allowed) {
       return allowed.error();
     }
   }

@@ -22,7 +22,7 @@ void Keys::replace_root(const Account& account) {
 
 std::optional<aws::AccessKey> Keys::find(std::string_view access_key_id) const {
   if (const std::shared_ptr<const Session> session = sessions_.find(access_key_id)) return find_session(*session);
-  if (std::optional<aws::AccessKey> key = find_user(access_key_id)) return key;
+  if (std::optional<aws::AccessKey> key = find_user_key(*directory_.state(), access_key_id)) return key;
   const std::shared_ptr<const Account> root = account();
   if (access_key_id != root->access_key_id) return std::nullopt;
   aws::AccessKey key;
@@ -59,20 +59,6 @@ std::optional<aws::AccessKey> Keys::find_session(const Session& session) const {
   key.session_token = session.token;
   key.account_id = state->account_id;
   key.expires_at = session.expires_at;
-  return key;
-}
-
-std::optional<aws::AccessKey> Keys::find_user(std::string_view access_key_id) const {
-  const std::shared_ptr<const IamState> state = directory_.state();
-  const AccessKeyRecord* record = state->access_keys.find(access_key_id);
-  if (record == nullptr || !record->active) return std::nullopt;
-  const User* user = state->user(record->user);
-  if (user == nullptr) return std::nullopt;
-  aws::AccessKey key;
-  key.secret = record->secret;
-  key.account_id = state->account_id;
-  key.principal_arn = user->arn;
-  key.user_id = user->id;
   return key;
 }
 

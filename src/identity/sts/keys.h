@@ -33,7 +33,6 @@ class Keys final : public aws::KeyStore {
  private:
   std::shared_ptr<const Account> account() const;
   std::optional<aws::AccessKey> find_session(const Session& session) const;
-  std::optional<aws::AccessKey> find_user(std::string_view access_key_id) const;
 
   const Directory& directory_;
   const Sessions& sessions_;

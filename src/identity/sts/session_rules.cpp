@@ -11,6 +11,8 @@ namespace kaapi::identity {
 namespace {
 
 constexpr std::size_t max_session_tags = 50;
+constexpr std::size_t max_tag_key_bytes = 4 * 128;  // characters of UTF-8
+constexpr std::size_t max_tag_value_bytes = 4 * 256;
 
 Error invalid(std::string message) {
   return make_error("ValidationError", std::move(message));
@@ -85,6 +87,9 @@ Result<SessionTags> session_tags(const std::vector<std::pair<std::string, std::s
     if (lower_key.starts_with("aws:")) {
       return invalid(fmt::format("The tag key '{}' begins with aws:, which is reserved", key));
     }
+    if (key.empty() || key.size() > max_tag_key_bytes || value.size() > max_tag_value_bytes) {
+      return invalid("A tag key has 1 to 128 characters, and a tag value 256 at most");
+    }
     if (!seen.insert(std::move(lower_key)).second) {
       return invalid(fmt::format("The tag key '{}' is there twice. Tag keys are not told apart by case", key));
     }
@@ -102,6 +107,18 @@ Result<SessionTags> session_tags(const std::vector<std::pair<std::string, std::s
     }
   }
   return result;
+}
+
+Result<void> check_source_identity(std::string_view text) {
+  constexpr std::size_t min_bytes = 2;
+  constexpr std::size_t max_bytes = 64;
+  const bool good =
+      text.size() >= min_bytes && text.size() <= max_bytes && std::all_of(text.begin(), text.end(), [](char c) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        return plain || std::string_view("+=,.@-_").find(c) != std::string_view::npos;
+      });
+  if (good) return ok();
+  return invalid("A source identity has 2 to 64 characters, each a letter, a digit or one of +=,.@-_");
 }
 
 Result<std::optional<std::int32_t>> packed_percent(const Session& session) {

@@ -45,6 +45,10 @@ struct SessionTags {
 Result<SessionTags> session_tags(const std::vector<std::pair<std::string, std::string>>& passed,
                                  const std::vector<std::string>& transitive, const Session* caller);
 
+// A source identity that did not come through the model's own check: 2 to 64 of letters, digits and +=,.@-_. Error:
+// ValidationError.
+Result<void> check_source_identity(std::string_view text);
+
 // How much of max_packed_size the session takes, in percent; nullopt when it has neither policies nor tags. Error:
 // PackedPolicyTooLarge.
 Result<std::optional<std::int32_t>> packed_percent(const Session& session);

@@ -179,7 +179,10 @@ Result<Session> prepare(const IamState& state, const KnownToken& known, const To
   session.session_name = request.RoleSessionName;
   session.federated_provider = known.provider->arn;
   session.claims = claims_of(known);
-  session.source_identity = string_member(json::value(known.token.claims), source_identity_claim);
+  if (const json::value* identity = known.token.claims.if_contains(source_identity_claim)) {
+    session.source_identity = scalar_text(*identity).value_or("");
+    if (const Result<void> fits = check_source_identity(session.source_identity); !fits) return fits.error();
+  }
   Result<SessionTags> checked = session_tags(tags.tags, tags.transitive, nullptr);
   if (!checked) return checked.error();
   session.tags = std::move(checked->tags);

@@ -167,7 +167,7 @@ TEST_F(TaskRoles, ADifferentTrustIsNotEnough) {
   put_role(
       R"({"Version":"2012-10-17","Statement":[
           {"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"},
-          {"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}]})");
+          {"Effect":"Deny","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]})");
   EXPECT_THAT(refused(), HasSubstr("denies sts:AssumeRole"));
 }
 

@@ -123,4 +123,13 @@ Result<policy::Subject> subject_of_role(const IamState& state, std::string_view 
   return subject;
 }
 
+Result<policy::Subject> subject_of_group(const IamState& state, std::string_view group_name) {
+  const Group* group = state.group(group_name);
+  if (group == nullptr) return no_such("group", group_name);
+  policy::Subject subject;
+  subject.principal.account_id = state.account_id;
+  add_policies(state, "group", *group, subject);
+  return subject;
+}
+
 }  // namespace kaapi::identity

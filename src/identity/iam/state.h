@@ -78,5 +78,7 @@ std::shared_ptr<const policy::Document> managed_document(const IamState& state, 
 // caller completes it. Error: NoSuchEntity (404).
 Result<policy::Subject> subject_of_user(const IamState& state, std::string_view user_name);
 Result<policy::Subject> subject_of_role(const IamState& state, std::string_view role_name);
+// The policies of a group alone, for simulation: no principal.
+Result<policy::Subject> subject_of_group(const IamState& state, std::string_view group_name);
 
 }  // namespace kaapi::identity

@@ -312,7 +312,8 @@ TEST_F(AssumeRoleTest, ADenyOfOlderTokensEndsTheSessionsBeforeIt) {
                                    R"("Condition":{"DateLessThan":{"aws:TokenIssueTime":"2025-06-15T15:07:40Z"}}})")}});
   use(alice);
   const std::string newer = assume({{"RoleArn", deployer}, {"RoleSessionName", "ci"}});
-  const AccessControl access(*directory, *sessions);
+  Subjects subjects(*directory, *sessions);
+  const AccessControl access(*directory, *sessions, subjects, *sealer);
   use(older);
   EXPECT_THAT(access.authorize(context, {{"ecs:RunTask", "*", {}}}).error().message,
               HasSubstr("explicit deny in an identity-based policy: inline policy AWSRevokeOlderSessions"));

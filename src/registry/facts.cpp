@@ -13,7 +13,9 @@ std::string RepositoryFacts::policy_of(std::string_view arn) const {
   const std::optional<RepositoryKey> key = repository_of_arn(arn, registry_.config().account_id);
   if (!key) return {};
   Result<std::string> policy = registry_.catalog().policy(*key);
-  return policy ? std::move(*policy) : std::string();
+  if (policy) return std::move(*policy);
+  const bool none = policy.error().status < 500;
+  return none ? std::string() : "the policy cannot be read: " + policy.error().message;
 }
 
 }  // namespace kaapi::registry

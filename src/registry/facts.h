@@ -15,9 +15,9 @@ class RepositoryFacts final : public aws::ResourceFacts {
  public:
   explicit RepositoryFacts(Registry& registry) : registry_(registry) {}
 
-  // Of "arn:aws:ecr:REGION:ACCOUNT:repository/NAME". Of anything else, of a repository that is not there, and when the
-  // database does not answer (so that the call itself will not succeed either): nothing.
+  // Of "arn:aws:ecr:REGION:ACCOUNT:repository/NAME". Of anything else, and of a repository that is not there: nothing.
   std::map<std::string, std::string> tags_of(std::string_view arn) const override;
+  // The same. When the database does not answer, a text that is no policy: there may be a deny in it.
   std::string policy_of(std::string_view arn) const override;
 
  private:

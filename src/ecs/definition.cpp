@@ -9,6 +9,7 @@
 #include "aws/gen/ecs.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "ecs/task_role.h"
 
 namespace kaapi::ecs {
 namespace {
@@ -130,6 +131,10 @@ void add_variables_of_task(Environment& environment, const Task& task, const Tas
   if (!request.service_name.empty()) add("ECS_SERVICE", request.service_name);
   add("AWS_REGION", task.region);
   add("AWS_DEFAULT_REGION", task.region);
+  if (task.role.empty() || task.network_mode == NetworkMode::none) return;
+  set_variable(environment, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+               fmt::format("{}{}", credentials_path, task.credentials_id));
+  add("AWS_ENDPOINT_URL", fmt::format("http://{}", credentials_address));
 }
 
 ContainerPlan plan_of(const wire::ContainerDefinition& from, const Task& task, std::int64_t task_memory_mib) {
@@ -214,6 +219,17 @@ Result<void> set_task_level(Task& task, const wire::TaskDefinition& definition, 
     if (!mib) return invalid(fmt::format("Invalid 'memory' setting for task: '{}'", task.memory));
     task.memory = fmt::to_string(*mib);
   }
+  return ok();
+}
+
+Result<void> set_role(Task& task, const wire::TaskDefinition& definition, const wire::TaskOverride& overrides,
+                      IdSource& ids) {
+  for (const auto* each : {&overrides.taskRoleArn, &overrides.executionRoleArn}) {
+    if (*each && !is_role(**each)) return invalid(role_error(**each));
+  }
+  task.role = overrides.taskRoleArn.value_or("");
+  if (task.role.empty()) task.role = definition.taskRoleArn.value_or("");
+  if (!task.role.empty()) task.credentials_id = ids.uuid();
   return ok();
 }
 
@@ -312,6 +328,7 @@ Result<Task> make_task(const DefinitionRow& row, const TaskRequest& request) {
     return invalid("Task definition does not support launch_type FARGATE.");
   }
   if (const Result<void> set = set_network(task, request); !set) return set.error();
+  if (const Result<void> set = set_role(task, *definition, *overrides, request.ids); !set) return set.error();
   if (const Result<void> set = set_task_level(task, *definition, *overrides); !set) return set.error();
   const std::int64_t memory_mib = parse_memory(task.memory).value_or(0);
   for (const wire::ContainerDefinition& each : *definition->containerDefinitions) {

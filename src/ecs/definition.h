@@ -36,9 +36,9 @@ struct TaskRequest {
 };
 
 // A new task, not stored yet. Every container gets ECS_TASK_ID, ECS_CLUSTER, ECS_SERVICE (of a service), AWS_REGION and
-// AWS_DEFAULT_REGION, unless the definition or an override sets them.
-// Errors: InvalidParameterException (an override or a network configuration that does not fit the definition),
-// `Damaged` when the stored definition cannot be read.
+// AWS_DEFAULT_REGION, and with a task role AWS_ENDPOINT_URL, unless the definition or an override sets them; with a
+// task role also AWS_CONTAINER_CREDENTIALS_RELATIVE_URI. Errors: InvalidParameterException (an override or a network
+// configuration that does not fit the definition), `Damaged` when the stored definition cannot be read.
 Result<Task> make_task(const DefinitionRow& definition, const TaskRequest& request);
 
 // A task of a service's deployment: the scheduler's TaskFactory. Errors: also ClientException when the definition is

@@ -164,6 +164,51 @@ TEST_F(MakeTask, AwsvpcGetsAnInterfaceAndEqualPorts) {
               testing::HasSubstr("subnets can not be empty"));
 }
 
+std::string variable(const Task& task, std::string_view name) {
+  for (const auto& [key, value] : task.containers.at(0).plan.environment) {
+    if (key == name) return value;
+  }
+  return "not set";
+}
+
+TEST_F(MakeTask, AContainerOfATaskWithARoleIsToldWhereItsCredentialsAre) {
+  const std::string definition =
+      R"({"taskRoleArn":"arn:aws:iam::123456789012:role/app","containerDefinitions":[{"name":"app","image":"a","memory":64}]})";
+  const auto task = make(definition);
+  ASSERT_TRUE(task) << task.error().message;
+  EXPECT_EQ(task->role, "arn:aws:iam::123456789012:role/app");
+  EXPECT_EQ(task->credentials_id.size(), 36U);
+  EXPECT_EQ(variable(*task, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), "/v2/credentials/" + task->credentials_id);
+  EXPECT_EQ(variable(*task, "AWS_ENDPOINT_URL"), "http://169.254.170.2");
+  EXPECT_EQ(variable(*task, "AWS_REGION"), "eu-central-1");
+  EXPECT_NE(make(definition)->credentials_id, task->credentials_id);
+
+  EXPECT_EQ(make(definition, R"({"taskRoleArn":"other"})")->role, "other");
+  EXPECT_EQ(make(definition, R"({"taskRoleArn":"no such:name"})").error().code,
+            aws::ecs::error::InvalidParameterException);
+}
+
+TEST_F(MakeTask, WithoutARoleNothingIsSaidOfCredentials) {
+  for (
+      const char* definition :
+      {R"({"containerDefinitions":[{"name":"app","image":"a","memory":64}]})",
+       R"({"taskRoleArn":"app","networkMode":"none","containerDefinitions":[{"name":"app","image":"a","memory":64}]})"}) {
+    const auto task = make(definition);
+    ASSERT_TRUE(task) << task.error().message;
+    EXPECT_EQ(variable(*task, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), "not set");
+    EXPECT_EQ(variable(*task, "AWS_ENDPOINT_URL"), "not set");
+  }
+}
+
+TEST_F(MakeTask, TheDefinitionsOwnEndpointStaysAndAnotherPlaceForCredentialsDoesNot) {
+  const auto task = make(R"({"taskRoleArn":"app","containerDefinitions":[{"name":"app","image":"a","memory":64,
+      "environment":[{"name":"AWS_ENDPOINT_URL","value":"https://example.com"},
+                     {"name":"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI","value":"/v2/credentials/mine"}]}]})");
+  ASSERT_TRUE(task) << task.error().message;
+  EXPECT_EQ(variable(*task, "AWS_ENDPOINT_URL"), "https://example.com");
+  EXPECT_EQ(variable(*task, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), "/v2/credentials/" + task->credentials_id);
+}
+
 TEST_F(MakeTask, SaysWhatIsWrongWithStoredText) {
   EXPECT_EQ(make("{").error().code, errc::damaged);
   EXPECT_EQ(make("{}").error().code, errc::damaged);

@@ -44,12 +44,13 @@ std::int64_t nano_cpus(const std::string& task_cpu) {
 }  // namespace
 
 TaskDriver::TaskDriver(containers::Engine& engine, Images& images, Output& output, const Clock& clock,
-                       DriverConfig config)
+                       DriverConfig config, TaskRoles* roles)
     : engine_(engine),
       images_(images),
       output_(output),
       clock_(clock),
       config_(std::move(config)),
+      roles_(roles),
       network_(engine, config_.network, our_labels()) {}
 
 std::map<std::string, std::string> TaskDriver::our_labels() const {
@@ -121,6 +122,10 @@ std::vector<Fact> TaskDriver::resolve(const Task& task) {
   return one(std::move(resolved));
 }
 
+void TaskDriver::release_role(const Task& task) {
+  if (!task.role.empty() && roles_ != nullptr) roles_->release(task.id);
+}
+
 Result<void> TaskDriver::make_image_available(const Task& task, const ContainerState& state) {
   const Result<containers::Image> present = engine_.inspect_image(state.image_reference);
   if (present) return ok();
@@ -141,7 +146,7 @@ ContainerNotStarted TaskDriver::not_started(std::size_t container, std::string r
   ContainerNotStarted fact;
   fact.container = container;
   fact.runtime_id = std::move(runtime_id);
-  fact.reason = fmt::format("{}: {}", kind, error.message);
+  fact.reason = kind.empty() ? error.message : fmt::format("{}: {}", kind, error.message);
   fact.retry = not_its_fault(error);
   return fact;
 }
@@ -169,6 +174,11 @@ std::vector<Fact> TaskDriver::not_made(const Task& task, std::size_t container, 
 
 std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
   const Container& what = task.containers[container];
+  if (!task.role.empty() && roles_ != nullptr) {
+    if (const Result<void> admitted = roles_->admit(task); !admitted) {
+      return not_made(task, container, "", admitted.error());
+    }
+  }
   const Result<void> image = make_image_available(task, what.state);
   if (!image) return not_made(task, container, "CannotPullContainerError", image.error());
   if (what.plan.log) {
@@ -187,7 +197,8 @@ std::vector<Fact> TaskDriver::start(const Task& task, std::size_t container) {
   // of.
   Result<containers::Container> found = engine_.inspect(*id);
   if (found && !found->started_at) {
-    const Result<void> started = engine_.start(*id);
+    Result<void> started = network_.reach_credentials(task, *id);
+    if (started) started = engine_.start(*id);
     if (!started) return refused(container, *id, started.error());
     found = engine_.inspect(*id);
   }

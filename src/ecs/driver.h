@@ -30,7 +30,9 @@ struct TaskFact {
 class TaskDriver {
  public:
   // All outlive the driver.
-  TaskDriver(containers::Engine& engine, Images& images, Output& output, const Clock& clock, DriverConfig config);
+  // `roles`: nullptr when no task has a role.
+  TaskDriver(containers::Engine& engine, Images& images, Output& output, const Clock& clock, DriverConfig config,
+             TaskRoles* roles = nullptr);
 
   std::vector<Fact> resolve(const Task& task);
   std::vector<Fact> start(const Task& task, std::size_t container);
@@ -39,6 +41,8 @@ class TaskDriver {
   std::vector<Fact> remove(const Task& task, std::size_t container);
   // An exit that the engine told of. Asks whether the engine itself is going down.
   std::vector<Fact> exited(ContainerExited fact);
+  // The task is STOPPED.
+  void release_role(const Task& task);
   // What the engine says of one container now.
   std::vector<Fact> look(const Task& task, std::size_t container);
 
@@ -72,6 +76,7 @@ class TaskDriver {
   Output& output_;
   const Clock& clock_;
   DriverConfig config_;
+  TaskRoles* roles_;
   TaskNetwork network_;
 };
 

@@ -41,6 +41,18 @@ class Output {
   virtual void forget(const std::string& runtime_id, const std::string& source_key) = 0;
 };
 
+// What the role of a task is worth to its containers. Thread-safe; calls may block.
+class TaskRoles {
+ public:
+  virtual ~TaskRoles() = default;
+  // Before a container of a task with a role starts: from now on the task's containers get credentials. May be called
+  // again. Errors: `Unavailable` and `TimedOut` when nobody answers (tried again); any other ends the task's start, its
+  // message is the task's stopped reason.
+  virtual Result<void> admit(const Task& task) = 0;
+  // The task is STOPPED: what its containers got is worth nothing any more. May be called again.
+  virtual void release(const std::string& task_id) = 0;
+};
+
 // Runs work elsewhere, soon. `slow` work (pulls and starts, minutes) never holds up `quick` work (probes, signals,
 // seconds).
 enum class Lane { slow, quick };

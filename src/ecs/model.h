@@ -140,8 +140,10 @@ struct Task {
   std::string attachment_id;  // awsvpc: UUID of the network interface attachment
   std::string address;        // awsvpc: its own IPv4 address
   std::string mac_address;
-  std::string network_id;  // awsvpc: "eni-…"
-  std::string subnet_id;   // awsvpc: the first subnet that was asked for
+  std::string network_id;      // awsvpc: "eni-…"
+  std::string subnet_id;       // awsvpc: the first subnet that was asked for
+  std::string role;            // the task role, name or ARN as written; empty: none
+  std::string credentials_id;  // with a role: UUID under which its containers ask for credentials; a secret
 
   bool desired_running = true;
   TaskStatus status = TaskStatus::provisioning;

@@ -64,7 +64,7 @@ void members(V& v, Task& x) {
   v("started_by", x.started_by), v("launch_type", x.launch_type), v("network_mode", x.network_mode), v("cpu", x.cpu);
   v("memory", x.memory), v("overrides", x.overrides), v("tags", x.tags), v("attachment_id", x.attachment_id);
   v("address", x.address), v("mac_address", x.mac_address), v("network_id", x.network_id);
-  v("subnet_id", x.subnet_id);
+  v("subnet_id", x.subnet_id), v("role", x.role), v("credentials_id", x.credentials_id);
   v("desired_running", x.desired_running), v("status", x.status), v("stop_code", x.stop_code);
   v("stopped_reason", x.stopped_reason), v("failed", x.failed), v("ever_healthy", x.ever_healthy);
   v("accounted", x.accounted), v("resolved", x.resolved), v("created_at", x.created_at);

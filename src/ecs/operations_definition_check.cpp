@@ -8,6 +8,7 @@
 #include "ecs/definition.h"
 #include "ecs/operations.h"
 #include "ecs/operations_internal.h"
+#include "ecs/task_role.h"
 
 namespace kaapi::ecs {
 namespace {
@@ -379,6 +380,9 @@ Result<void> check_definition(const wire::RegisterTaskDefinitionRequest& request
   if (!member.empty()) return client_error(unsupported(member));
   if (asks_for_fargate(request) && request.networkMode != "awsvpc") {
     return client_error("Fargate only supports network mode ‘awsvpc’.");
+  }
+  for (const auto* role : {&request.taskRoleArn, &request.executionRoleArn}) {
+    if (*role && !is_role(**role)) return client_error(role_error(**role));
   }
   if (Result<void> checked = check_task_size(request); !checked) return checked;
   if (Result<void> checked = check_containers(request); !checked) return checked;

@@ -225,6 +225,30 @@ TEST_F(Definitions, RefusesWhatEcsRefuses) {
   EXPECT_THAT(families("{}"), IsEmpty()) << "nothing was stored";
 }
 
+TEST_F(Definitions, RolesAreStoredWhenTheyHaveTheFormOfOne) {
+  const auto asked = [](std::string_view member, std::string_view role) {
+    return fmt::format(
+        R"({{"family":"roles","{}":"{}","containerDefinitions":[{{"name":"a","image":"a","memory":64}}]}})", member,
+        role);
+  };
+  for (const char* role :
+       {"app", "a.b@c=d,e+f-g_h", "arn:aws:iam::123456789012:role/app", "arn:aws:iam::123456789012:role/team/app"}) {
+    EXPECT_EQ(register_definition(asked("taskRoleArn", role)).taskRoleArn, role);
+    EXPECT_EQ(register_definition(asked("executionRoleArn", role)).executionRoleArn, role);
+  }
+  for (const char* role :
+       {"two words", "team/app", "arn:aws:iam::123456789012:user/app", "arn:aws:iam::12345:role/app",
+        "arn:aws:iam:eu-central-1:123456789012:role/app", "arn:aws:iam::123456789012:role/", "arn:aws:s3:::bucket"}) {
+    for (const char* member : {"taskRoleArn", "executionRoleArn"}) {
+      const auto refused = operations.register_task_definition(
+          context, request<wire::RegisterTaskDefinitionRequest>(asked(member, role)));
+      ASSERT_FALSE(refused) << role;
+      EXPECT_EQ(refused.error().code, "ClientException");
+      EXPECT_THAT(refused.error().message, testing::HasSubstr("Role is not valid"));
+    }
+  }
+}
+
 TEST_F(Definitions, RefusesByNameWhatItWouldIgnore) {
   const std::pair<const char*, const char*> of_container[] = {
       {"links", R"(["b"])"},

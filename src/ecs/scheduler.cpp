@@ -147,6 +147,9 @@ void Scheduler::carry_out(RoundOutput output) {
   for (const auto& [id, wake_at] : output.services) set_timer(id, wake_at);
   for (RoundOutput::TaskOutcome& outcome : output.tasks) {
     set_timer(outcome.task.id, outcome.wake_at);
+    if (outcome.task.status == TaskStatus::stopped && !outcome.task.role.empty()) {
+      executor_.run(Lane::quick, [driver = &driver_, task = outcome.task] { driver->release_role(task); });
+    }
     if (finished(outcome.task)) {
       busy_.erase(outcome.task.id);
       continue;

@@ -6,6 +6,7 @@
 
 #include "containers/pause_image.h"
 #include "ecs/driver.h"
+#include "ecs/task_role.h"
 
 namespace kaapi::ecs {
 namespace {
@@ -30,7 +31,9 @@ TaskNetwork::TaskNetwork(containers::Engine& engine, std::string name, std::map<
     : engine_(engine), name_(std::move(name)), labels_(std::move(labels)) {}
 
 bool TaskNetwork::is_shared(const Task& task) {
-  return task.network_mode == NetworkMode::awsvpc && task.containers.size() > 1;
+  // The pause container of a task with a role is on two networks, in this order: then the name of the machine leads to
+  // the task's own address. Of networks that a container begins with Docker keeps no order.
+  return task.network_mode == NetworkMode::awsvpc && (task.containers.size() > 1 || !task.role.empty());
 }
 
 std::string TaskNetwork::pause_name(const Task& task) {
@@ -81,7 +84,19 @@ Result<containers::Container> TaskNetwork::running_pause(const Task& task, std::
   if (found->status != ContainerStatus::running && found->status != ContainerStatus::paused) {
     return namespace_gone(task, fmt::format("does not run any more (exit code {})", found->exit_code));
   }
+  if (const Result<void> connected = connect_pause(task, *found); !connected) return connected.error();
   return found;
+}
+
+Result<void> TaskNetwork::connect_pause(const Task& task, const containers::Container& pause) {
+  const std::string network(credentials_network);
+  if (!joins_credentials_network(task) || pause.addresses.contains(network)) return ok();
+  return engine_.connect(network, pause.id);
+}
+
+Result<void> TaskNetwork::reach_credentials(const Task& task, const std::string& container) {
+  if (!joins_credentials_network(task) || is_shared(task)) return ok();
+  return engine_.connect(std::string(credentials_network), container);
 }
 
 Result<std::string> TaskNetwork::join(const Task& task, std::map<std::string, std::string> labels) {

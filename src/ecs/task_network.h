@@ -32,6 +32,10 @@ class TaskNetwork {
   // can be no second one like it.
   Result<std::string> join(const Task& task, std::map<std::string, std::string> labels);
 
+  // To be called between making a container of the task and starting it: puts it on the network of credentials, when it
+  // needs that and is not there through the namespace that it joined.
+  Result<void> reach_credentials(const Task& task, const std::string& container);
+
   // Of a container of the task, as the engine shows it. Asks the engine for what the containers share, unless the task
   // knows it.
   Address address_of(const Task& task, const containers::Container& container);
@@ -47,6 +51,7 @@ class TaskNetwork {
  private:
   containers::ContainerSpec pause_spec(const Task& task, std::map<std::string, std::string> labels) const;
   Result<containers::Container> running_pause(const Task& task, std::map<std::string, std::string> labels);
+  Result<void> connect_pause(const Task& task, const containers::Container& pause);
   Result<std::string> create_pause(const containers::ContainerSpec& spec);
   Address own_address(const containers::Container& container) const;
 

@@ -50,7 +50,7 @@ struct Filter {
   std::string resource;  // an ARN, what stands behind its last slash or colon, or a part of it that begins there
   std::string resource_type;
   std::optional<bool> read_only;
-  bool refused_only = false;
+  bool refused_only = false;  // and gaps, in which refusals may be missing
   std::optional<Time> start;  // from here on; both in whole seconds, which is what events have
   std::optional<Time> end;    // up to and with this one
 };

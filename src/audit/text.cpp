@@ -1,7 +1,6 @@
 // What may stand in a record of a text that somebody else made.
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "audit/record.h"
 #include "base/text.h"
@@ -11,19 +10,29 @@ namespace {
 
 // No secret of AWS's is shorter, and few harmless words after "token=" are longer.
 constexpr std::size_t min_secret_characters = 16;
+constexpr std::size_t max_marker_bytes = 48;  // before a secret, that tell that it is one
 constexpr std::string_view removed = "(removed)";
 
+constexpr std::array<bool, 256> secret_characters = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-.%~")) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}();
+
 bool is_secret_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '/' || c == '_' || c == '-' || c == '.' ||
-         c == '%' || c == '~';
+  return secret_characters[static_cast<unsigned char>(c)];
 }
 
 bool ends_with_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return text.ends_with(word); });
 }
 
-// Whether what follows `before` (lower case) is a secret by its name: "x-amz-security-token:", "Signature=", "Bearer ".
-bool names_a_secret(std::string_view before) {
+// Whether what follows `text` is a secret by its name: "x-amz-security-token:", "Signature=", "Bearer ".
+bool names_a_secret(std::string_view text) {
+  const std::string lower_text = lower(text.substr(text.size() - std::min(text.size(), max_marker_bytes)));
+  std::string_view before = lower_text;
   while (before.ends_with('"') || before.ends_with('\'')) before.remove_suffix(1);
   if (ends_with_one_of(before, {"bearer ", "basic "})) return true;
   const std::string_view separated = trim(before);
@@ -37,18 +46,18 @@ bool names_a_secret(std::string_view before) {
 }
 
 std::string without_secrets(std::string_view text) {
-  const std::string lower_text = lower(text);
   std::string out;
+  out.reserve(text.size());
   std::size_t at = 0;
   while (at < text.size()) {
-    const auto first = text.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto length = static_cast<std::size_t>(std::find_if_not(first, text.end(), is_secret_character) - first);
-    const std::string_view word = text.substr(at, length);
-    const bool secret = length >= min_secret_characters &&
-                        (word.starts_with("eyJ") || names_a_secret(std::string_view(lower_text).substr(0, at)));
+    std::size_t end = at;
+    while (end < text.size() && is_secret_character(text[end])) ++end;
+    const std::string_view word = text.substr(at, end - at);
+    const bool secret =
+        word.size() >= min_secret_characters && (word.starts_with("eyJ") || names_a_secret(text.substr(0, at)));
     out += secret ? removed : word;
-    at += length;
-    if (at < text.size()) out += text[at++];
+    if (end < text.size()) out += text[end++];
+    at = end;
   }
   return out;
 }
@@ -80,7 +89,9 @@ std::size_t character_at(std::string_view text) {
 std::string harmless_text(std::string_view text, std::size_t max_bytes) {
   // Cut before it is looked through, because a text may be as long as a request. Where a secret was removed what
   // follows moves up.
-  const std::string clean = without_secrets(text.substr(0, 2 * max_bytes));
+  std::string clean = without_secrets(text.substr(0, 2 * max_bytes));
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80U; };
+  if (clean.size() <= max_bytes && std::all_of(clean.begin(), clean.end(), is_ascii)) return clean;
   std::string_view rest = clean;
   std::string out;
   while (!rest.empty()) {

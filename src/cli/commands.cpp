@@ -23,4 +23,30 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   return ListenAddress{std::string(host), static_cast<std::uint16_t>(*port)};
 }
 
+Result<std::chrono::seconds> parse_duration(std::string_view text) {
+  constexpr std::int64_t longest_s = 100LL * 365 * 24 * 3600;
+  const auto seconds_of = [](char unit) -> std::int64_t {
+    switch (unit) {
+      case 's':
+        return 1;
+      case 'm':
+        return 60;
+      case 'h':
+        return 3600;
+      case 'd':
+        return 24 * 3600;
+      default:
+        return 0;
+    }
+  };
+  const std::int64_t unit = text.empty() ? 0 : seconds_of(text.back());
+  const auto count = unit == 0 ? std::nullopt : parse_number(text.substr(0, text.size() - 1));
+  if (!count || *count > longest_s / unit) {
+    return make_error(
+        errc::invalid,
+        fmt::format("'{}' is no length of time: it takes a number and s, m, h or d, like 90s, 30m, 1h or 2d", text));
+  }
+  return std::chrono::seconds(*count * unit);
+}
+
 }  // namespace kaapi::cli

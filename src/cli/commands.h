@@ -1,6 +1,7 @@
 #pragma once
 // One struct for each subcommand: what was asked, checked for form. Values, so that tests can compare them.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +30,7 @@ struct UpCommand {
   std::optional<std::string> region;
   std::optional<std::string> account_id;
   std::string public_host;
+  std::string oidc_ca_file;
   bool auth = true;
   bool aws_timing = false;
   log::Level log_level = log::Level::info;
@@ -65,5 +67,21 @@ struct WhyCommand : TargetOptions {
 
 // `kaapi credentials rotate-root`
 struct RotateRootCommand : TargetOptions {};
+
+// "90s", "30m", "1h", "2d". Error: `Invalid`.
+Result<std::chrono::seconds> parse_duration(std::string_view text);
+
+struct AuditCommand {
+  std::string data_dir;
+  std::string user;      // empty members ask for nothing
+  std::string event;     // "UpdateService" or "ecs:UpdateService"
+  std::string resource;  // an ARN or the name at its end
+  bool denied = false;
+  std::optional<std::chrono::seconds> since;  // counted back from now
+  std::optional<std::size_t> last;            // nullopt: all that `since` allows, or default_audit_lines without it
+  bool follow = false;
+  bool json = false;
+};
+inline constexpr std::size_t default_audit_lines = 50;
 
 }  // namespace kaapi::cli

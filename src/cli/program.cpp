@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "cli/audit.h"
 #include "cli/env.h"
 #include "cli/iam.h"
 #include "cli/status.h"
@@ -64,6 +65,17 @@ constexpr const char* rotate_help = R"help(Example:
 
 Works on a platform that runs and on one that does not. The new key is in DATA/account.json, readable by you alone.)help";
 
+constexpr const char* audit_help = R"help(Examples:
+  kaapi audit                                  the newest calls
+  kaapi audit --follow --denied                every refusal, with its reason, as it happens
+  kaapi audit --since 1h --user deploy         what the role (or user, or session) did
+  kaapi audit --since 1d --event ecs:UpdateService --resource web
+  kaapi audit --json | jq -r 'select(.errorCode) | .userIdentity.arn + " " + .errorMessage'
+
+Reads DATA/audit/, which only the user who runs the platform may read; the platform need not run. With --json each line
+is an event in the form of AWS CloudTrail, and a member `decision` tells whether and why the call was allowed. The same
+events answer: aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=UpdateService)help";
+
 // A check of an option's text that tells what is wrong.
 template <class Parse>
 CLI::Validator checked_by(Parse parse) {
@@ -81,6 +93,8 @@ struct Arguments {
   StatusCommand status;
   WhyCommand why;
   RotateRootCommand rotate_root;
+  AuditCommand audit;
+  std::string since;
   std::string listen;
   std::string auth = "on";
   std::string log_level = "info";
@@ -112,6 +126,11 @@ CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& dat
       ->add_option("--public-host", arguments.up.public_host,
                    "Name in repository URIs (default: localhost when listening there)")
       ->type_name("HOST[:PORT]");
+  command
+      ->add_option("--oidc-ca", arguments.up.oidc_ca_file,
+                   "Certificates (PEM) of token issuers, besides the system's (default: $SSL_CERT_FILE)")
+      ->check(CLI::ExistingFile.description(""))
+      ->type_name("FILE");
   command->add_option("--log-level", arguments.log_level, "debug, info, warn, error or off")
       ->check(checked_by(log::parse_level))
       ->type_name("LEVEL")
@@ -175,6 +194,29 @@ CLI::App* add_status(CLI::App& program, Arguments& arguments, const std::string&
   return command;
 }
 
+CLI::App* add_audit(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
+  CLI::App* command = program.add_subcommand("audit", "Show who called what, from where, and whether it was allowed");
+  AuditCommand& audit = arguments.audit;
+  add_data(*command, audit.data_dir, data_dir);
+  command
+      ->add_option("--user", audit.user, "Calls of this user, role, session (ROLE/SESSION) or ARN; root is the account")
+      ->type_name("WHO");
+  command->add_option("--event", audit.event, "Calls of this operation")->type_name("[SERVICE:]OPERATION");
+  command->add_option("--resource", audit.resource, "Calls that name this resource, by its ARN or the name at its end")
+      ->type_name("ARN|NAME");
+  command->add_flag("--denied", audit.denied, "Only calls that were refused");
+  command->add_option("--since", arguments.since, "Calls not older than this")
+      ->check(checked_by(parse_duration))
+      ->type_name("90s|30m|1h|2d");
+  command->add_option("--last", audit.last, "At most so many, the newest (default: 50, or all of --since)")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("N");
+  command->add_flag("--follow,-f", audit.follow, "Go on with each new call until Ctrl-C");
+  command->add_flag("--json", audit.json, "Print the events themselves, one a line");
+  command->footer(audit_help);
+  return command;
+}
+
 int tell_usage_error(const CLI::ParseError& error, std::ostream& err) {
   std::string message = error.what();
   for (char& c : message) {
@@ -207,6 +249,7 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
   const CLI::App* status = add_status(program, arguments, data_dir);
   const CLI::App* why = add_why(program, arguments, data_dir);
   const CLI::App* rotate_root = add_rotate_root(program, arguments, data_dir);
+  const CLI::App* audit = add_audit(program, arguments, data_dir);
   program.add_subcommand("version", "Print the version");
   try {
     program.parse(argc, argv);
@@ -236,6 +279,10 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
     return run_why(arguments.why, surroundings, out, err);
   }
   if (rotate_root->parsed()) return run_rotate_root(arguments.rotate_root, surroundings, out, err);
+  if (audit->parsed()) {
+    if (!arguments.since.empty()) arguments.audit.since = parse_duration(arguments.since).value();
+    return run_audit(arguments.audit, surroundings, out, err);
+  }
   out << "kaapi " << surroundings.version << "\n";
   return exit_success;
 }

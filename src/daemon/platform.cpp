@@ -8,6 +8,8 @@
 #include <optional>
 #include <thread>
 
+#include "audit/log.h"
+#include "audit/operations.h"
 #include "aws/dispatch.h"
 #include "aws/front_door.h"
 #include "base/clock.h"
@@ -15,18 +17,21 @@
 #include "daemon/addresses.h"
 #include "daemon/data_directory.h"
 #include "daemon/housekeeper.h"
+#include "daemon/identity_rooms.h"
 #include "daemon/images.h"
 #include "daemon/metrics.h"
 #include "daemon/output.h"
 #include "daemon/scheduler_thread.h"
 #include "daemon/thread_executor.h"
 #include "ecs/definition.h"
+#include "ecs/facts.h"
 #include "ecs/operations.h"
 #include "http/listener.h"
 #include "http/server.h"
-#include "identity/sts.h"
+#include "logs/facts.h"
 #include "logs/janitor.h"
 #include "logs/operations.h"
+#include "registry/facts.h"
 #include "registry/http_api.h"
 #include "registry/operations.h"
 
@@ -45,6 +50,7 @@ struct Opened {
   std::unique_ptr<store::Database> control;
   std::unique_ptr<store::Database> logs;
   std::unique_ptr<store::Database> registry;
+  IdentityStore identity;
   registry::TokenIssuer tokens;
 };
 
@@ -100,8 +106,11 @@ Result<void> check(const PlatformConfig& config) {
 // Every room, in the order in which one needs the other: they end in the opposite order.
 struct Platform::Rooms {
   Rooms(PlatformConfig given, Opened opened, Addresses names, containers::Engine& the_engine);
-  Result<void> open_registry(const Opened& opened);
+  // What can fail though its files are open.
+  Result<void> open(IdentityStore identity_store, const registry::Config& for_registry);
   void wire();
+  void add_operations();
+  void add_routes();
   http::Response metrics() const;
 
   PlatformConfig config;
@@ -135,9 +144,13 @@ struct Platform::Rooms {
   std::optional<ecs::Operations> operations;
   std::optional<Housekeeper> housekeeper;
 
-  identity::RootKeyStore keys;
+  std::unique_ptr<IdentityRooms> identity;
+  std::unique_ptr<audit::Log> audit;
+  ecs::ResourceFacts ecs_facts;
+  logs::LogGroupFacts log_facts;
+  std::optional<registry::RepositoryFacts> registry_facts;
   aws::Dispatcher dispatcher;
-  aws::FrontDoor front_door;
+  std::optional<aws::FrontDoor> front_door;
   std::optional<registry::HttpApi> registry_api;
   http::Server server;
   std::unique_ptr<containers::Subscription> events;
@@ -159,9 +172,27 @@ Platform::Rooms::Rooms(PlatformConfig given, Opened opened, Addresses names, con
       collector(engine, log_store, clock),
       output(collector),
       tokens(std::move(opened.tokens)),
-      keys(account),
-      front_door(dispatcher, keys, clock, {config.auth, account.account_id, account.region}),
+      ecs_facts(*control_database, account.account_id),
+      log_facts(log_store, account.account_id),
       server(server_config(config, port)) {}
+
+Result<void> Platform::Rooms::open(IdentityStore identity_store, const registry::Config& for_registry) {
+  Result<std::unique_ptr<registry::Registry>> made =
+      registry::Registry::open(for_registry, *registry_database, clock, ids);
+  if (!made) return made.error();
+  registry = std::move(*made);
+  Result<std::unique_ptr<IdentityRooms>> rooms =
+      IdentityRooms::open(std::move(identity_store), account, clock, ids, config.oidc_ca_file);
+  if (!rooms) return rooms.error();
+  identity = std::move(*rooms);
+  audit::LogConfig audit_config;
+  audit_config.folder = directory.file("audit");
+  audit_config.account_id = account.account_id;
+  Result<std::unique_ptr<audit::Log>> log = audit::Log::open(std::move(audit_config), clock, ids);
+  if (!log) return log.error();
+  audit = std::move(*log);
+  return ok();
+}
 
 void Platform::Rooms::wire() {
   images.emplace(*registry, tokens, engine, clock, images_config(account, addresses));
@@ -181,14 +212,33 @@ void Platform::Rooms::wire() {
     }
   });
 
+  add_operations();
+  add_routes();
+}
+
+void Platform::Rooms::add_operations() {
   operations.emplace(*control_database, *scheduler, clock, ids, machine());
   operations->add_to(dispatcher);
   logs::add_operations(dispatcher, log_store, clock);
-  registry::add_operations(dispatcher, *registry, tokens);
-  identity::add_sts_operations(dispatcher);
+  registry::add_operations(dispatcher, *registry, tokens, check_resource_policy);
+  identity->add_operations(dispatcher, directory.path(), config.auth);
+  audit::add_operations(dispatcher, *audit);
+  registry_facts.emplace(*registry);
+  identity->access->facts_of("ecs", ecs_facts);
+  identity->access->facts_of("logs", log_facts);
+  identity->access->facts_of("ecr", *registry_facts);
+  dispatcher.guard(identity->access.get());
+}
 
-  registry_api.emplace(*registry, tokens);
-  server.route("/", max_api_body_bytes, [this](const http::Request& request) { return front_door(request); });
+void Platform::Rooms::add_routes() {
+  front_door.emplace(dispatcher, *identity->keys, clock,
+                     aws::FrontDoorConfig{config.auth, account.account_id, account.region}, audit.get());
+  if (config.auth) {
+    registry_api.emplace(*registry, tokens, identity->keys.get(), identity->access.get(), audit.get());
+  } else {
+    registry_api.emplace(*registry, tokens, nullptr, nullptr, audit.get());
+  }
+  server.route("/", max_api_body_bytes, [this](const http::Request& request) { return (*front_door)(request); });
   server.route_stream(
       "/v2/", [this](const http::RequestHead& head, http::BodyReader& body) { return (*registry_api)(head, body); });
   server.route("/healthz", 0, [this](const http::Request&) { return health(*control_database, config.version); });
@@ -202,7 +252,7 @@ http::Response Platform::Rooms::metrics() const {
   observed.http = server.counters();
   observed.slow = executor.load(ecs::Lane::slow);
   observed.quick = executor.load(ecs::Lane::quick);
-  observed.aws = front_door.metrics();
+  observed.aws = front_door->metrics() + audit->metrics();
   return http::Response::text(200, metrics_text(observed), "text/plain; version=0.0.4; charset=utf-8");
 }
 
@@ -230,23 +280,25 @@ Result<std::unique_ptr<Platform>> Platform::open(PlatformConfig config, containe
   };
   auto logs_opening = open_database("logs.db", logs::migrations());
   auto registry_opening = open_database("registry.db", registry::migrations());
+  auto identity_opening = std::async(std::launch::async, [&directory] { return IdentityStore::open(*directory); });
   Result<std::unique_ptr<store::Database>> control =
       store::Database::open(directory->file(control_database_name), ecs::migrations());
   Result<std::unique_ptr<store::Database>> logs = logs_opening.get();
   Result<std::unique_ptr<store::Database>> registry = registry_opening.get();
+  Result<IdentityStore> identity = identity_opening.get();
   for (const auto* opened : {&control, &logs, &registry}) {
     if (!*opened) return opened->error();
   }
+  if (!identity) return identity.error();
 
   Addresses addresses = addresses_of(config.listen_address, *port, config.public_host);
-  Opened opened{std::move(*directory), std::move(*account), *port, std::move(*control), std::move(*logs),
-                std::move(*registry),  std::move(*tokens)};
+  Opened opened{std::move(*directory), std::move(*account), *port,
+                std::move(*control),   std::move(*logs),    std::move(*registry),
+                std::move(*identity),  std::move(*tokens)};
   const registry::Config for_registry = registry_config(config, opened, addresses);
+  IdentityStore identity_store = std::move(opened.identity);
   auto rooms = std::make_unique<Rooms>(std::move(config), std::move(opened), std::move(addresses), engine);
-  Result<std::unique_ptr<registry::Registry>> made =
-      registry::Registry::open(for_registry, *rooms->registry_database, rooms->clock, rooms->ids);
-  if (!made) return made.error();
-  rooms->registry = std::move(*made);
+  if (const Result<void> made = rooms->open(std::move(identity_store), for_registry); !made) return made.error();
   rooms->wire();
   return std::unique_ptr<Platform>(new Platform(std::move(rooms)));
 }

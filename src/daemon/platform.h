@@ -26,7 +26,8 @@ struct PlatformConfig {
   std::string public_host;  // under which docker and clients reach it; empty: localhost, or the address listened on
   identity::AccountOptions account;
   bool auth = true;
-  bool aws_timing = false;  // AWS's own waiting times instead of the quick ones
+  std::string oidc_ca_file;  // certificates (PEM) of issuers of tokens, besides the system's; empty: none
+  bool aws_timing = false;   // AWS's own waiting times instead of the quick ones
   std::string version = "unknown";
 };
 

@@ -54,6 +54,7 @@ PlatformConfig platform_config(const cli::UpCommand& command, const std::string&
   config.listen_address = command.listen.address;
   config.listen_port = command.listen.port;
   config.public_host = command.public_host;
+  config.oidc_ca_file = command.oidc_ca_file;
   config.account = {command.account_id, command.region};
   config.auth = command.auth;
   config.aws_timing = command.aws_timing;

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "base/json.h"
+#include "ecs/facts.h"
 #include "ecs/operations.h"
 #include "ecs/operations_internal.h"
 
@@ -149,6 +150,23 @@ Result<wire::ListTagsForResourceResponse> Operations::list_tags_for_resource(
     if (!resource) return resource.error();
     return wire::ListTagsForResourceResponse{std::move(resource->tags)};
   });
+}
+
+std::map<std::string, std::string> ResourceFacts::tags_of(std::string_view arn) const {
+  constexpr std::size_t region_part = 3;
+  const std::vector<std::string> parts = split(arn, ':');
+  CallContext context;
+  context.account_id = account_id_;
+  if (parts.size() > region_part) context.region = parts[region_part];
+  std::map<std::string, std::string> tags;
+  const Result<void> read = database_.read([&](store::Session& session) -> Result<void> {
+    const Result<Tagged> resource = find_tagged(session, context, std::string(arn));
+    if (!resource) return ok();
+    for (const wire::Tag& tag : resource->tags) tags[tag.key.value_or("")] = tag.value.value_or("");
+    return ok();
+  });
+  if (!read) tags.clear();
+  return tags;
 }
 
 }  // namespace kaapi::ecs

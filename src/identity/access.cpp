@@ -125,6 +125,10 @@ Result<std::optional<AccessControl::Refused>> AccessControl::judge(const aws::Ca
 
 Result<std::string> AccessControl::authorize(const aws::CallContext& context,
                                              const std::vector<aws::Access>& accesses) const {
+  if (!accesses.empty()) {
+    const std::string_view action = accesses.front().action;
+    directory_.note_use(context.access_key_id, action.substr(0, action.find(':')), context.region);
+  }
   std::string reason;
   const Result<std::optional<Refused>> refused = judge(context, accesses, reason);
   if (!refused) return refused.error();

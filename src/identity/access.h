@@ -29,7 +29,7 @@ struct Explanation {
 // Thread-safe after the last facts_of(). `directory`, `sessions`, `subjects` and `sealer` must outlive it.
 class AccessControl final : public aws::Authorizer {
  public:
-  AccessControl(const Directory& directory, const Sessions& sessions, Subjects& subjects, const store::Sealer& sealer)
+  AccessControl(Directory& directory, const Sessions& sessions, Subjects& subjects, const store::Sealer& sealer)
       : directory_(directory), sessions_(sessions), subjects_(subjects), sealer_(sealer) {}
 
   // Who knows the tags and policies of the resources of `service` ("ecr"). `facts` must outlive this.
@@ -55,7 +55,7 @@ class AccessControl final : public aws::Authorizer {
   // The resource's own policy; nullopt when it has none.
   std::optional<policy::NamedPolicy> resource_policy(std::string_view arn) const;
 
-  const Directory& directory_;
+  Directory& directory_;
   const Sessions& sessions_;
   Subjects& subjects_;
   const store::Sealer& sealer_;

@@ -150,15 +150,4 @@ Result<Account> rotate_root_key(const std::string& directory, IdSource& ids) {
   return account;
 }
 
-std::optional<aws::AccessKey> RootKeyStore::find(std::string_view access_key_id) const {
-  if (access_key_id != account_.access_key_id) return std::nullopt;
-  aws::AccessKey key;
-  key.secret = account_.secret_access_key;
-  key.account_id = account_.account_id;
-  key.principal_arn = account_.root_arn();
-  key.user_id = account_.account_id;
-  key.is_root = true;
-  return key;
-}
-
 }  // namespace kaapi::identity

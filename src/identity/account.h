@@ -3,10 +3,10 @@
 // only its owner may read.
 
 #include <optional>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "aws/sigv4.h"
 #include "base/error.h"
 #include "base/ids.h"
 
@@ -44,15 +44,5 @@ Result<Account> open_account(const std::string& directory, const AccountOptions&
 // Gives the account of `directory` a new root key, on disk when this returns. The caller makes sure that no other
 // process does the same. Errors as read_account(); `Unavailable` (cannot write).
 Result<Account> rotate_root_key(const std::string& directory, IdSource& ids);
-
-// Knows the root access key of one account. Immutable.
-class RootKeyStore final : public aws::KeyStore {
- public:
-  explicit RootKeyStore(Account account) : account_(std::move(account)) {}
-  std::optional<aws::AccessKey> find(std::string_view access_key_id) const override;
-
- private:
-  Account account_;
-};
 
 }  // namespace kaapi::identity

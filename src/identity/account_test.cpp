@@ -100,17 +100,5 @@ TEST_F(AccountTest, ADirectoryThatDoesNotExistIsAnError) {
   EXPECT_FALSE(open_account(directory_ + "/missing", {}, ids_));
 }
 
-TEST_F(AccountTest, TheKeyStoreKnowsTheRootKeyAndNoOther) {
-  const Account account = made();
-  const RootKeyStore keys(account);
-  const auto key = keys.find(account.access_key_id);
-  ASSERT_TRUE(key);
-  EXPECT_EQ(key->secret, account.secret_access_key);
-  EXPECT_EQ(key->account_id, account.account_id);
-  EXPECT_EQ(key->principal_arn, account.root_arn());
-  EXPECT_FALSE(keys.find("AKIAIOSFODNN7EXAMPLE"));
-  EXPECT_FALSE(keys.find(""));
-}
-
 }  // namespace
 }  // namespace kaapi::identity

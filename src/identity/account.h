@@ -3,7 +3,6 @@
 // only its owner may read.
 
 #include <optional>
-#include <optional>
 #include <string>
 #include <string_view>
 

@@ -368,17 +368,6 @@ Result<Task> make_service_task(store::Session& session, const Service& service, 
   return make_task(*definition, request);
 }
 
-std::vector<PortMapping> fixed_host_ports(const Task& task) {
-  std::vector<PortMapping> ports;
-  if (task.network_mode == NetworkMode::awsvpc) return ports;
-  for (const Container& container : task.containers) {
-    for (const PortMapping& port : container.plan.ports) {
-      if (port.host_port != 0) ports.push_back(port);
-    }
-  }
-  return ports;
-}
-
 Needs needs_of(const Task& task) {
   Needs needs;
   for (const Container& container : task.containers) {

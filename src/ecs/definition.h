@@ -51,9 +51,6 @@ Result<Task> make_service_task(store::Session& session, const Service& service, 
 std::optional<std::int64_t> parse_cpu(std::string_view text);
 std::optional<std::int64_t> parse_memory(std::string_view text);
 
-// Host ports that the task takes on the machine.
-std::vector<PortMapping> fixed_host_ports(const Task& task);
-
 // What one task needs: its task-level values, else the sum over its containers (memory: hard limit, else reservation).
 struct Needs {
   std::int64_t cpu_units = 0;

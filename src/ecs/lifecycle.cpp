@@ -241,7 +241,10 @@ class Downward {
   Downward(Task& task, const Busy& busy, Time now, TaskPlan& plan) : task_(task), busy_(busy), now_(now), plan_(plan) {}
 
   void step() {
-    if (task_.status < TaskStatus::stopping) task_.status = TaskStatus::stopping;
+    if (task_.status < TaskStatus::stopping) {
+      note_start();
+      task_.status = TaskStatus::stopping;
+    }
     for (std::size_t i = 0; i < task_.containers.size(); ++i) stop_container(i);
     const bool all_exited = std::all_of(task_.containers.begin(), task_.containers.end(),
                                         [](const Container& c) { return c.state.phase == Phase::exited; });
@@ -260,6 +263,17 @@ class Downward {
   }
 
  private:
+  // A task may have been RUNNING for so short a time that its start and its end are seen at once.
+  void note_start() {
+    const bool ran = std::all_of(task_.containers.begin(), task_.containers.end(),
+                                 [](const Container& container) { return container.state.started_at.has_value(); });
+    Time last{};
+    for (const Container& container : task_.containers)
+      last = std::max(last, container.state.started_at.value_or(last));
+    if (ran && !task_.started_at) task_.started_at = last;
+    if (task_.pull_started_at && !task_.pull_stopped_at) task_.pull_stopped_at = ran ? last : now_;
+  }
+
   void stop_container(std::size_t i) {
     Container& container = task_.containers[i];
     switch (container.state.phase) {

@@ -106,6 +106,30 @@ TEST(Lifecycle, AnEssentialExitStopsTheTaskAndCountsAsFailure) {
   EXPECT_TRUE(finished(task));
 }
 
+TEST(Lifecycle, ATaskThatEndsAtOnceHasStartedAllTheSame) {
+  Task task = make_task();
+  lifecycle(task, {}, start);
+  resolve(task);
+  lifecycle(task, {}, at(2));
+  // Both are seen by the same look.
+  apply(task, started(0, at(5)), at(9));
+  apply(task, exited(0, 1, at(8)), at(9));
+  lifecycle(task, {}, at(9));
+  EXPECT_EQ(task.status, TaskStatus::stopped);
+  EXPECT_EQ(task.pull_started_at, start);
+  EXPECT_EQ(task.pull_stopped_at, at(5));
+  EXPECT_EQ(task.started_at, at(5));
+}
+
+TEST(Lifecycle, ATaskThatNeverStartedHasAnEndOfItsPull) {
+  Task task = make_task();
+  lifecycle(task, {}, start);
+  apply(task, ImagesUnresolved{"CannotPullContainerError: no such image", false}, at(7));
+  lifecycle(task, {}, at(7));
+  EXPECT_EQ(task.pull_stopped_at, at(7));
+  EXPECT_FALSE(task.started_at);
+}
+
 TEST(Lifecycle, ANonEssentialExitLeavesTheTaskRunning) {
   Task task = make_task(2);
   task.containers[1].plan.essential = false;

@@ -120,6 +120,16 @@ Health task_health(const Task& task) {
   return result;
 }
 
+std::vector<PortMapping> fixed_host_ports(const Task& task) {
+  std::vector<PortMapping> ports;
+  if (task.network_mode == NetworkMode::awsvpc) return ports;  // on its own address, not on the machine's
+  for (const Container& container : task.containers) {
+    std::copy_if(container.plan.ports.begin(), container.plan.ports.end(), std::back_inserter(ports),
+                 [](const PortMapping& port) { return port.host_port != 0; });
+  }
+  return ports;
+}
+
 std::string unhealthy_reason(const Task& task) {
   for (const Container& container : task.containers) {
     const bool counts = container.plan.essential && container.plan.health_check;

@@ -170,6 +170,8 @@ struct Task {
 // Over all essential containers that have a health check. `unknown` when there is none.
 Health task_health(const Task& task);
 bool has_health_check(const Task& task);
+// Host ports that the task takes on the machine.
+std::vector<PortMapping> fixed_host_ports(const Task& task);
 // Why task_health() is UNHEALTHY, with the container's name; else empty.
 std::string unhealthy_reason(const Task& task);
 

@@ -17,6 +17,7 @@ using Definitions = std::vector<wire::ContainerDefinition>;
 
 constexpr int min_container_memory_mib = 6;  // what Docker allows
 constexpr int max_port = 65'535;
+constexpr std::size_t max_log_name_bytes = 512;
 constexpr int max_fargate_stop_timeout_s = 120;
 
 bool one_of(const std::optional<std::vector<std::string>>& list, std::string_view value) {
@@ -212,8 +213,29 @@ class ContainerCheck {
       return found != options.end() && !found->second.empty();
     };
     if (!required("awslogs-group")) return wrong("Log driver awslogs requires options: awslogs-group.");
+    if (const Result<void> names = log_names(options); !names) return names;
     if (asks_for_fargate(request_) && !required("awslogs-stream-prefix")) {
       return wrong("Log driver awslogs requires options: awslogs-stream-prefix, for Fargate.");
+    }
+    return ok();
+  }
+
+  // As CloudWatch Logs has them (LogGroupName, LogStreamName): otherwise no task could ever start.
+  Result<void> log_names(const std::map<std::string, std::string>& options) const {
+    const std::string& group = options.at("awslogs-group");
+    const bool legal = std::all_of(group.begin(), group.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view(".-_/#").find(c) != std::string_view::npos;
+    });
+    if (!legal) {
+      return wrong("'awslogs-group' contains invalid characters; letters, digits and . - _ / # are allowed.");
+    }
+    if (group.size() > max_log_name_bytes) {
+      return wrong("'awslogs-group' must be at most {} characters.", max_log_name_bytes);
+    }
+    const auto prefix = options.find("awslogs-stream-prefix");
+    if (prefix != options.end() && prefix->second.find_first_of(":*") != std::string::npos) {
+      return wrong("'awslogs-stream-prefix' must not contain ':' or '*'.");
     }
     return ok();
   }

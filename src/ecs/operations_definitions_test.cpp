@@ -212,6 +212,14 @@ TEST_F(Definitions, RefusesWhatEcsRefuses) {
        "has no health check"},
       {definition_with(R"("logConfiguration":{"logDriver":"awslogs"})"),
        "Log driver awslogs requires options: awslogs-group"},
+      {definition_with(R"("logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"/ecs/a b"}})"),
+       "'awslogs-group' contains invalid characters"},
+      {definition_with(R"("logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":")" +
+                       std::string(513, 'g') + R"("}})"),
+       "'awslogs-group' must be at most 512 characters"},
+      {definition_with(
+           R"("logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"g","awslogs-stream-prefix":"a:b"}})"),
+       "'awslogs-stream-prefix' must not contain ':' or '*'"},
       {definition_with(R"("logConfiguration":{"logDriver":"json-file"})"), "logDriver 'json-file' is not supported"},
       {definition_with("", R"("tags":[{"key":"aws:x"}],)"), "reserved for AWS use"},
   };

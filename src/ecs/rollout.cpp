@@ -257,6 +257,15 @@ class Planner {
     return own || overlaps(snapshot_.occupied_static_ports, snapshot_.wanted_static_ports) ? 0 : std::min(wanted, 1);
   }
 
+  // The ports are held by nobody but own tasks that are on their way out.
+  bool only_waits_for_ports() {
+    const auto wanted = [&](const std::vector<PortMapping>& held) {
+      return overlaps(held, snapshot_.wanted_static_ports);
+    };
+    return !wanted(snapshot_.occupied_static_ports) &&
+           count([&](const TaskView& task) { return wanted(task.static_ports); }) == 0;
+  }
+
   void start_primary() {
     Deployment& current = *primary();
     current.desired_count = service_.desired_count;
@@ -269,7 +278,7 @@ class Planner {
     if (short_by <= 0) return;
     const bool ports_taken = room > 0;
     short_by = make_room(current.id, short_by);
-    if (ports_taken && short_by > 0 && plan_.starts.empty() && plan_.stops.empty()) {
+    if (ports_taken && short_by > 0 && plan_.starts.empty() && plan_.stops.empty() && !only_waits_for_ports()) {
       event(
           "was unable to place a task because no container instance met all of its requirements. "
           "The closest matching container-instance is already using a port required by your task.");

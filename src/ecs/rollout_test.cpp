@@ -291,6 +291,14 @@ TEST(Rollout, AFixedHostPortMeansStopFirst) {
   plan = world.plan();
   EXPECT_TRUE(plan.stops.empty());
   EXPECT_TRUE(told(plan, "already using a port required by your task"));
+  // One that is on its way out is only waited for.
+  world.snapshot.tasks[0].desired_running = false;
+  world.snapshot.tasks[0].status = TaskStatus::stopping;
+  plan = world.plan();
+  EXPECT_TRUE(plan.starts.empty());
+  EXPECT_FALSE(told(plan, "already using a port"));
+  world.snapshot.occupied_static_ports = {{9090, 80, "tcp"}};
+  EXPECT_TRUE(told(world.plan(), "already using a port")) << "somebody else has it, too";
 }
 
 TEST(Rollout, ScalingInKeepsTheOldestHealthyOnes) {

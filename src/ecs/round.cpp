@@ -21,17 +21,6 @@ auto service_view(const Task& task) {
   return std::make_tuple(task.status, task.desired_running, task_health(task), task.failed);
 }
 
-std::vector<PortMapping> static_ports(const Task& task) {
-  std::vector<PortMapping> ports;
-  if (task.network_mode == NetworkMode::awsvpc) return ports;
-  for (const Container& container : task.containers) {
-    for (const PortMapping& port : container.plan.ports) {
-      if (port.host_port != 0) ports.push_back(port);
-    }
-  }
-  return ports;
-}
-
 TaskView view_of(const Task& task) {
   TaskView view;
   view.id = task.id;
@@ -45,7 +34,7 @@ TaskView view_of(const Task& task) {
   view.ever_healthy = task.ever_healthy;
   view.failed = task.failed;
   view.accounted = task.accounted;
-  view.static_ports = static_ports(task);
+  view.static_ports = fixed_host_ports(task);
   return view;
 }
 
@@ -157,7 +146,7 @@ std::vector<PortMapping> Round::wanted_ports(const Snapshot& snapshot) {
     if (task.deployment_id == primary.id) return task.static_ports;
   }
   const Result<Task> sample = factory_(session_, snapshot.service, primary, now_);
-  return sample ? static_ports(*sample) : std::vector<PortMapping>();
+  return sample ? fixed_host_ports(*sample) : std::vector<PortMapping>();
 }
 
 std::optional<Snapshot> Round::snapshot_of(std::int64_t id) {
@@ -174,7 +163,7 @@ std::optional<Snapshot> Round::snapshot_of(std::int64_t id) {
   if (!snapshot.wanted_static_ports.empty()) {
     for (const Task& task : tasks_with_static_ports(session_)) {
       if (task.service_id == id) continue;
-      const std::vector<PortMapping> held = static_ports(task);
+      const std::vector<PortMapping> held = fixed_host_ports(task);
       snapshot.occupied_static_ports.insert(snapshot.occupied_static_ports.end(), held.begin(), held.end());
     }
   }

@@ -70,15 +70,6 @@ std::vector<Task> read_tasks(store::Statement rows) {
   return tasks;
 }
 
-bool has_static_port(const Task& task) {
-  for (const Container& container : task.containers) {
-    for (const PortMapping& port : container.plan.ports) {
-      if (port.host_port != 0 && task.network_mode != NetworkMode::awsvpc) return true;
-    }
-  }
-  return false;
-}
-
 bool all_removed(const Task& task) {
   for (const Container& container : task.containers) {
     if (!container.state.removed) return false;
@@ -327,7 +318,7 @@ void save_task(store::Session& session, const Task& task) {
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
       task.id, task.region, task.cluster, task.service_id, task.deployment_id, task.family, task.started_by,
       task.launch_type, task.desired_running ? "RUNNING" : "STOPPED", wire_name(task.status), open ? 1 : 0,
-      has_static_port(task) ? 1 : 0, to_millis(task.created_at), stopped_at, to_stored(task));
+      fixed_host_ports(task).empty() ? 0 : 1, to_millis(task.created_at), stopped_at, to_stored(task));
 }
 
 std::vector<Task> open_tasks_of_service(store::Session& session, std::int64_t service_id) {

@@ -87,13 +87,14 @@ def test_an_access_key_works_until_it_is_inactive(platform, iam):
     shown = platform.shell("aws sts get-caller-identity --output json", **secret).stdout
     assert json.loads(shown)["Arn"] == f"{ARN}:user/people/carl"
     assert json.loads(shown)["UserId"].startswith("AIDA")
+    assert "AccessDenied" in platform.aws_error("iam", "list-users", **secret), "a user without policies can do nothing"
     after = iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
-    assert (after["UserName"], after["AccessKeyLastUsed"]["ServiceName"]) == ("carl", "sts")
+    assert (after["UserName"], after["AccessKeyLastUsed"]["ServiceName"]) == ("carl", "iam"), "an attempt is a use"
 
     iam.update_access_key(UserName="carl", AccessKeyId=key["AccessKeyId"], Status="Inactive")
     assert "InvalidClientTokenId" in platform.aws_error("sts", "get-caller-identity", **secret)
     iam.update_access_key(UserName="carl", AccessKeyId=key["AccessKeyId"], Status="Active")
-    assert "AccessDenied" in platform.aws_error("iam", "list-users", **secret), "a user without policies can do nothing"
+    platform.shell("aws sts get-caller-identity", **secret)
     iam.delete_access_key(UserName="carl", AccessKeyId=key["AccessKeyId"])
     assert "InvalidClientTokenId" in platform.aws_error("sts", "get-caller-identity", **secret)
 
@@ -128,7 +129,7 @@ def test_errors_are_awss(platform, iam):
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_user(UserName="nobody")
     said = platform.aws_error("iam", "get-user", "--user-name", "nobody")
-    assert "An error occurred (NoSuchEntity) when calling the GetUser operation: The user with name nobody cannot be found." in said
+    assert "(NoSuchEntity) when calling the GetUser operation" in said and "The user with name nobody cannot be found." in said
 
 
 def test_any_region_is_taken(platform):

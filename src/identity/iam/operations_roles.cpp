@@ -63,13 +63,15 @@ Result<wire::ListRolesResponse> list_roles(Directory& directory, const CallConte
   return response;
 }
 
-// What is not given becomes AWS's default: the description is emptied.
+// What is not given stays. Of a service-linked role only the description may change.
 Result<wire::UpdateRoleResponse> update_role(Directory& directory, const CallContext&,
                                              const wire::UpdateRoleRequest& request) {
   const Result<void> done =
       edit_one<Role>(directory, request.RoleName, [&](const IamState&, Role& role) -> Result<void> {
-        if (const Result<void> checked = check_modifiable(role); !checked) return checked;
-        role.description = request.Description.value_or("");
+        if (request.MaxSessionDuration) {
+          if (const Result<void> checked = check_modifiable(role); !checked) return checked;
+        }
+        if (request.Description) role.description = *request.Description;
         if (request.MaxSessionDuration) role.max_session_duration_s = *request.MaxSessionDuration;
         return ok();
       });

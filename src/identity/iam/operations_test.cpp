@@ -136,6 +136,8 @@ TEST_F(IamTest, RolesAsAwsShowsThem) {
   must("UpdateRoleDescription", {{"RoleName", "web"}, {"Description", "new"}});
   EXPECT_EQ(must("GetRole", {{"RoleName", "web"}}).text("Description"), "new");
   must("UpdateRole", {{"RoleName", "web"}, {"MaxSessionDuration", "3600"}});
+  EXPECT_EQ(must("GetRole", {{"RoleName", "web"}}).text("Description"), "new") << "what is not given stays";
+  must("UpdateRole", {{"RoleName", "web"}, {"Description", ""}});
   EXPECT_EQ(must("GetRole", {{"RoleName", "web"}}).text("Description"), "");
   EXPECT_EQ(must("GetRole", {{"RoleName", "web"}}).text("MaxSessionDuration"), "3600");
   const std::string other =
@@ -289,7 +291,9 @@ TEST_F(IamTest, ServiceLinkedRolesAreTheirServices) {
   EXPECT_EQ(refused("UpdateAssumeRolePolicy", {{"RoleName", name}, {"PolicyDocument", trust_ecs}}),
             "400 UnmodifiableEntity");
   open();
-  EXPECT_EQ(refused("UpdateRole", {{"RoleName", name}}), "400 UnmodifiableEntity") << "also after a restart";
+  EXPECT_EQ(refused("UpdateRole", {{"RoleName", name}, {"MaxSessionDuration", "7200"}}), "400 UnmodifiableEntity")
+      << "also after a restart";
+  must("UpdateRole", {{"RoleName", name}, {"Description", "may be told"}});
   const std::string task = must("DeleteServiceLinkedRole", {{"RoleName", name}}).text("DeletionTaskId");
   EXPECT_EQ(must("GetServiceLinkedRoleDeletionStatus", {{"DeletionTaskId", task}}).text("Status"), "SUCCEEDED");
   for (const std::string_view service :

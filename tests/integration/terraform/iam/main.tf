@@ -212,7 +212,8 @@ data "aws_iam_policy" "managed" {
 }
 
 data "aws_iam_openid_connect_provider" "pipeline" {
-  url = aws_iam_openid_connect_provider.pipeline.url
+  url        = "https://${local.issuer}"
+  depends_on = [aws_iam_openid_connect_provider.pipeline]
 }
 
 data "aws_iam_user" "ann" {

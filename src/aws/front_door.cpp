@@ -67,6 +67,10 @@ http::Response FrontDoor::answer(const http::Request& request, const Route& rout
     identify_unsigned(request, context);
   } else if (const Result<void> identified = identify(request, route, context); !identified) {
     unauthenticated_.fetch_add(1, std::memory_order_relaxed);
+    // For the record only: nobody has proved that it is theirs.
+    if (const Result<Authorization> claimed = authorization_of(request.head)) {
+      context.access_key_id = claimed->access_key_id;
+    }
     record.error = identified.error();
     return Dispatcher::error_response(route, identified.error(), context.request_id);
   }

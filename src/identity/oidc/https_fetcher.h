@@ -11,7 +11,7 @@
 namespace kaapi::identity::oidc {
 
 inline constexpr std::chrono::milliseconds fetch_timeout{5'000};  // of one whole exchange
-inline constexpr std::size_t max_fetched_bytes = 64 * 1024;
+inline constexpr std::size_t max_fetched_bytes = 64UL * 1024;
 
 struct HttpsFetcherOptions {
   // A file of certificates (PEM) that are trusted besides the system's. Empty: the one that SSL_CERT_FILE names, if

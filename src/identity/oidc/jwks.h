@@ -14,7 +14,7 @@
 
 namespace kaapi::identity::oidc {
 
-inline constexpr std::size_t max_jwks_bytes = 64 * 1024;
+inline constexpr std::size_t max_jwks_bytes = 64UL * 1024;
 inline constexpr std::size_t max_jwks_keys = 100;
 inline constexpr std::size_t min_rsa_bits = 2048;
 inline constexpr std::size_t max_rsa_bits = 8192;

@@ -80,9 +80,9 @@ Result<void> check_rights(const StsRooms& rooms, const aws::CallContext& context
   const IamFacts facts(rooms.directory);
   const RequestContext conditions(context, access, asker.subject.principal, asker.tags, asker.session.get(), &facts);
   const auto check = [&](std::string_view what) { return may_assume(asker.subject, role, what, conditions); };
-  if (const Result<void> allowed = check(action); !allowed) return allowed;
+  if (const Result<void> allowed = check(action); !allowed) return allowed.error();
   if (!session.tags.empty()) {
-    if (const Result<void> allowed = check("sts:TagSession"); !allowed) return allowed;
+    if (const Result<void> allowed = check("sts:TagSession"); !allowed) return allowed.error();
   }
   return session.source_identity.empty() ? ok() : check("sts:SetSourceIdentity");
 }

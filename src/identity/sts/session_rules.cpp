@@ -11,8 +11,8 @@ namespace kaapi::identity {
 namespace {
 
 constexpr std::size_t max_session_tags = 50;
-constexpr std::size_t max_tag_key_bytes = 4 * 128;  // characters of UTF-8
-constexpr std::size_t max_tag_value_bytes = 4 * 256;
+constexpr std::size_t max_tag_key_bytes = 4UL * 128;  // characters of UTF-8
+constexpr std::size_t max_tag_value_bytes = 4UL * 256;
 
 Error invalid(std::string message) {
   return make_error("ValidationError", std::move(message));

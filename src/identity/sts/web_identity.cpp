@@ -84,8 +84,9 @@ std::optional<std::string> scalar_text(const json::value& value) {
 }
 
 // The claims as condition keys: "token.actions.githubusercontent.com:repository". Numbers and flags are texts there,
-// lists have several values, objects have none.
-aws::ConditionValues claims_of(const KnownToken& known) {
+// lists have several values, objects have none. Condition keys are not told apart by case, so claims must not differ by
+// it alone: which one a policy looks at would be chance.
+Result<aws::ConditionValues> claims_of(const KnownToken& known) {
   aws::ConditionValues claims;
   const std::string issuer = lower(known.provider->url);
   for (const auto& [name, value] : known.token.claims) {
@@ -98,14 +99,16 @@ aws::ConditionValues claims_of(const KnownToken& known) {
     } else if (std::optional<std::string> text = scalar_text(value)) {
       values.push_back(std::move(*text));
     }
-    if (!values.empty()) {
-      claims[fmt::format("{}:{}", issuer, lower(std::string_view(name.data(), name.size())))] = std::move(values);
+    const std::string key = fmt::format("{}:{}", issuer, lower(std::string_view(name.data(), name.size())));
+    if (!claims.try_emplace(key, std::move(values)).second) {
+      return bad_token(fmt::format("the token holds two claims that differ from '{}' by case at most",
+                                   std::string_view(name.data(), name.size())));
     }
   }
-  // "aud" is the audience that was checked, "oaud" all that the token names. Spellings in another case do not count.
+  std::erase_if(claims, [](const auto& claim) { return claim.second.empty(); });
+  // "aud" is the audience that was checked, "oaud" all that the token names.
   claims[issuer + ":oaud"] = known.token.audiences;
   claims[issuer + ":aud"] = {known.audience};
-  claims[issuer + ":sub"] = {known.token.subject};
   return claims;
 }
 
@@ -163,9 +166,9 @@ Result<void> check_rights(const aws::CallContext& context, const KnownToken& kno
                                   known.token.issuer, known.audience, known.token.subject),
                       allowed.error().status);
   };
-  if (const Result<void> allowed = check(action); !allowed) return allowed;
+  if (const Result<void> allowed = check(action); !allowed) return allowed.error();
   if (!session.tags.empty()) {
-    if (const Result<void> allowed = check("sts:TagSession"); !allowed) return allowed;
+    if (const Result<void> allowed = check("sts:TagSession"); !allowed) return allowed.error();
   }
   return session.source_identity.empty() ? ok() : check("sts:SetSourceIdentity");
 }
@@ -178,7 +181,9 @@ Result<Session> prepare(const IamState& state, const KnownToken& known, const To
   session.role_id = role.id;
   session.session_name = request.RoleSessionName;
   session.federated_provider = known.provider->arn;
-  session.claims = claims_of(known);
+  Result<aws::ConditionValues> claims = claims_of(known);
+  if (!claims) return claims.error();
+  session.claims = std::move(*claims);
   if (const json::value* identity = known.token.claims.if_contains(source_identity_claim)) {
     session.source_identity = scalar_text(*identity).value_or("");
     if (const Result<void> fits = check_source_identity(session.source_identity); !fits) return fits.error();

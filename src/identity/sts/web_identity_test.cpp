@@ -211,9 +211,13 @@ TEST_F(WebIdentityTest, EveryClaimCanBeAConditionKey) {
               StartsWith("403 AccessDenied"));
 }
 
-TEST_F(WebIdentityTest, AClaimInAnotherCaseIsNoSubstituteForTheOneThatWasChecked) {
-  EXPECT_THAT(outcome(key.token("k1", payload("repo:evil/app:x", R"(,"SUB":"repo:octo/app:x")"))),
-              StartsWith("403 AccessDenied"));
+// Condition keys are not told apart by case: the second would stand in for the first.
+TEST_F(WebIdentityTest, RefusesClaimsThatDifferByCaseAlone) {
+  EXPECT_EQ(outcome(key.token("k1", payload("repo:evil/app:x", R"(,"SUB":"repo:octo/app:x")"))),
+            "400 InvalidIdentityToken: the token holds two claims that differ from 'SUB' by case at most");
+  EXPECT_THAT(outcome(key.token("k1", payload("repo:octo/app:x", R"(,"team":"a","Team":{"b":1})"))),
+              StartsWith("400 InvalidIdentityToken"));
+  EXPECT_EQ(outcome(key.token("k1", payload("repo:octo/app:x", R"(,"Team":"a")"))), "200 : ");
 }
 
 TEST_F(WebIdentityTest, ATokenCanTagTheSession) {

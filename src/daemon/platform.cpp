@@ -22,6 +22,7 @@
 #include "daemon/metrics.h"
 #include "daemon/output.h"
 #include "daemon/scheduler_thread.h"
+#include "daemon/task_credentials.h"
 #include "daemon/thread_executor.h"
 #include "ecs/definition.h"
 #include "ecs/facts.h"
@@ -135,6 +136,11 @@ struct Platform::Rooms {
   registry::TokenIssuer tokens;
   std::unique_ptr<registry::Registry> registry;
 
+  // The driver's work in flight asks them to the end.
+  std::unique_ptr<IdentityRooms> identity;
+  std::optional<identity::TaskCredentials> task_credentials;
+  std::optional<TaskCredentialsDoor> task_door;
+
   // After the registry has been opened.
   std::optional<RegistryImages> images;
   std::optional<ecs::TaskDriver> driver;
@@ -144,7 +150,6 @@ struct Platform::Rooms {
   std::optional<ecs::Operations> operations;
   std::optional<Housekeeper> housekeeper;
 
-  std::unique_ptr<IdentityRooms> identity;
   std::unique_ptr<audit::Log> audit;
   ecs::ResourceFacts ecs_facts;
   logs::LogGroupFacts log_facts;
@@ -197,8 +202,15 @@ Result<void> Platform::Rooms::open(IdentityStore identity_store, const registry:
 void Platform::Rooms::wire() {
   images.emplace(*registry, tokens, engine, clock, images_config(account, addresses));
   const std::string& instance = directory.instance();
+  task_credentials.emplace(*identity->directory, *identity->sessions, clock);
+  TaskCredentialsConfig door;
+  door.instance = instance;
+  door.account_id = account.account_id;
+  door.max_body_bytes = max_api_body_bytes;
+  task_door.emplace(
+      engine, *task_credentials, [this](const http::Request& request) { return (*front_door)(request); }, door);
   driver.emplace(engine, *images, output, clock,
-                 ecs::DriverConfig{instance, account.account_id, fmt::format("kaapi-{}", instance)});
+                 ecs::DriverConfig{instance, account.account_id, fmt::format("kaapi-{}", instance)}, &*task_door);
   ecs::RolloutTiming timing;
   if (config.aws_timing) timing.settle = aws_settle;
   const auto factory = [this](store::Session& session, const ecs::Service& service, const ecs::Deployment& deployment,
@@ -309,6 +321,7 @@ Result<void> Platform::start() {
   if (const Result<void> told = rooms.directory.publish_endpoint(rooms.addresses.endpoint); !told) return told.error();
   if (const Result<void> listening = rooms.server.start(); !listening) return listening.error();
   rooms.running = true;
+  if (const Result<void> resumed = rooms.task_door->resume(*rooms.control_database); !resumed) return resumed.error();
   // First the ear, then the look: what happens in between is heard.
   rooms.events = rooms.engine.watch(rooms.driver->our_labels(),
                                     [&rooms](const containers::Event& event) { rooms.scheduler->engine_event(event); });
@@ -320,6 +333,7 @@ bool Platform::stop() {
   Rooms& rooms = *rooms_;
   if (!std::exchange(rooms.running, false)) return true;
   rooms.server.stop(request_grace);
+  rooms.task_door->stop(request_grace);
   rooms.events.reset();
   rooms.scheduler_thread->stop();
   rooms.output.on_drained(nullptr);

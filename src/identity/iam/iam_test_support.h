@@ -66,7 +66,7 @@ class IamTest : public testing::Test {
   void open() {
     dispatcher.reset();
     directory.reset();
-    directory = std::move(*Directory::open(*database, *sealer, test_account, clock, ids));
+    directory = *Directory::open(*database, *sealer, test_account, clock, ids);
     dispatcher = std::make_unique<aws::Dispatcher>();
     add_iam_operations(*dispatcher, *directory);
   }
@@ -114,9 +114,9 @@ class IamTest : public testing::Test {
   const TestDirectory folder;
   ManualClock clock;
   SeededIds ids{11};
-  std::unique_ptr<store::Database> database = std::move(*store::Database::open(":memory:", migrations()));
+  std::unique_ptr<store::Database> database = *store::Database::open(":memory:", migrations());
   std::unique_ptr<store::Sealer> sealer =
-      std::make_unique<store::Sealer>(std::move(*open_sealer(*database, folder.file("identity.key"))));
+      std::make_unique<store::Sealer>(*open_sealer(*database, folder.file("identity.key")));
   std::unique_ptr<Directory> directory;
   std::unique_ptr<aws::Dispatcher> dispatcher;
   aws::CallContext context;

@@ -25,7 +25,7 @@ class StsTest : public IamTest {
     open();
     keys.reset();
     sessions.reset();
-    sessions = std::move(*Sessions::open(*database, *sealer, clock, ids));
+    sessions = *Sessions::open(*database, *sealer, clock, ids);
     keys = std::make_unique<Keys>(test_account, *directory, *sessions);
     add_sts_operations(*dispatcher, {*directory, *sessions, *keys, issuers, *sealer});
   }

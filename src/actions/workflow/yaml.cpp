@@ -6,6 +6,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <sstream>
 #include <unordered_map>
@@ -111,8 +112,12 @@ class Builder final : public YAML::EventHandler {
   }
 
   static void check_tag(const std::string& tag, Position position) {
-    constexpr std::string_view core = "tag:yaml.org,2002:";
-    if (tag.empty() || tag == "?" || tag == "!" || tag.starts_with(core)) return;
+    constexpr std::array<std::string_view, 7> core = {"str", "int", "float", "bool", "null", "map", "seq"};
+    constexpr std::string_view prefix = "tag:yaml.org,2002:";
+    if (tag.empty() || tag == "?" || tag == "!") return;
+    const std::string_view name = tag;
+    if (name.starts_with(prefix) && std::find(core.begin(), core.end(), name.substr(prefix.size())) != core.end())
+      return;
     throw Refused{position, fmt::format("the YAML tag {} is unknown: expected no tag", quoted(tag))};
   }
 

@@ -24,6 +24,11 @@ struct ListenAddress {
 // "127.0.0.1:4566", "localhost:0", "[::1]:4566". Error: `Invalid`.
 Result<ListenAddress> parse_listen_address(std::string_view text);
 
+// What the audit log may take on disk, in MiB: the oldest of its files of 16 MiB goes when it would take more.
+inline constexpr std::size_t default_audit_mib = 256;
+inline constexpr std::size_t min_audit_mib = 32;           // two files
+inline constexpr std::size_t max_audit_mib = 1024 * 1024;  // 1 TiB
+
 struct UpCommand {
   ListenAddress listen;
   std::string data_dir;
@@ -33,6 +38,7 @@ struct UpCommand {
   std::string oidc_ca_file;
   bool auth = true;
   bool aws_timing = false;
+  std::size_t audit_max_mib = default_audit_mib;
   log::Level log_level = log::Level::info;
   bool operator==(const UpCommand&) const = default;
 };

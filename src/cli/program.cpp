@@ -131,6 +131,12 @@ CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& dat
                    "Certificates (PEM) of token issuers, besides the system's (default: $SSL_CERT_FILE)")
       ->check(CLI::ExistingFile.description(""))
       ->type_name("FILE");
+  command
+      ->add_option("--audit-max-mib", arguments.up.audit_max_mib,
+                   "What the audit log may take on disk, at least 32; the oldest 16 MiB go first")
+      ->check(CLI::Range(min_audit_mib, max_audit_mib).description(""))
+      ->type_name("MIB")
+      ->capture_default_str();
   command->add_option("--log-level", arguments.log_level, "debug, info, warn, error or off")
       ->check(checked_by(log::parse_level))
       ->type_name("LEVEL")

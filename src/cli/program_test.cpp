@@ -66,7 +66,8 @@ TEST_F(ProgramTest, UpHasDefaults) {
 
 TEST_F(ProgramTest, UpTakesEveryOption) {
   ASSERT_EQ(run({"up", "--listen", "[::1]:80", "--data", "/d", "--region", "eu-west-1", "--account-id", "123456789012",
-                 "--auth", "off", "--log-level", "debug", "--aws-timing", "--public-host", "r.example.com"}),
+                 "--auth", "off", "--log-level", "debug", "--aws-timing", "--public-host", "r.example.com",
+                 "--audit-max-mib", "64"}),
             exit_success);
   UpCommand expected;
   expected.listen = {"[::1]", 80};
@@ -76,6 +77,7 @@ TEST_F(ProgramTest, UpTakesEveryOption) {
   expected.public_host = "r.example.com";
   expected.auth = false;
   expected.aws_timing = true;
+  expected.audit_max_mib = 64;
   expected.log_level = log::Level::debug;
   EXPECT_EQ(up_, expected);
 }
@@ -104,6 +106,9 @@ TEST_F(ProgramTest, UsageErrorsAreOneLineThatNamesTheArgument) {
       {{"up", "--listen", "127.0.0.1:65536"}, "'127.0.0.1:65536'"},
       {{"up", "--auth", "maybe"}, "--auth"},
       {{"up", "--log-level", "loud"}, "loud"},
+      {{"up", "--audit-max-mib", "31"}, "--audit-max-mib"},
+      {{"up", "--audit-max-mib", "2000000"}, "--audit-max-mib"},
+      {{"up", "--audit-max-mib", "lots"}, "--audit-max-mib"},
       {{"status", "--watch", "--json"}, "--watch"},
       {{"dance"}, "dance"},
   };

@@ -42,6 +42,7 @@ namespace {
 constexpr Duration aws_settle{40'000};
 constexpr std::int64_t cpu_units_per_cpu = 1024;
 constexpr std::int64_t bytes_per_mib = 1024 * 1024;
+constexpr std::size_t min_audit_files = 2;
 
 // What was opened before anything is wired.
 struct Opened {
@@ -193,6 +194,8 @@ Result<void> Platform::Rooms::open(IdentityStore identity_store, const registry:
   audit::LogConfig audit_config;
   audit_config.folder = directory.file("audit");
   audit_config.account_id = account.account_id;
+  audit_config.max_files =
+      std::max<std::size_t>(config.audit_max_mib * bytes_per_mib / audit_config.max_file_bytes, min_audit_files);
   Result<std::unique_ptr<audit::Log>> log = audit::Log::open(std::move(audit_config), clock, ids);
   if (!log) return log.error();
   audit = std::move(*log);

@@ -26,8 +26,9 @@ struct PlatformConfig {
   std::string public_host;  // under which docker and clients reach it; empty: localhost, or the address listened on
   identity::AccountOptions account;
   bool auth = true;
-  std::string oidc_ca_file;  // certificates (PEM) of issuers of tokens, besides the system's; empty: none
-  bool aws_timing = false;   // AWS's own waiting times instead of the quick ones
+  std::string oidc_ca_file;         // certificates (PEM) of issuers of tokens, besides the system's; empty: none
+  bool aws_timing = false;          // AWS's own waiting times instead of the quick ones
+  std::size_t audit_max_mib = 256;  // what the audit log may take on disk; at least 32
   std::string version = "unknown";
 };
 

@@ -84,6 +84,20 @@ TEST_F(PlatformTest, AnswersHealthAndMetricsWithoutAKey) {
   EXPECT_THAT(metrics.body, HasSubstr("kaapi_engine_calls_waiting{lane=\"quick\"} "));
 }
 
+TEST_F(PlatformTest, KeepsAsMuchOfTheAuditLogAsItMay) {
+  const std::filesystem::path folder = std::filesystem::path(directory_.path()) / "audit";
+  std::filesystem::create_directory(folder);
+  for (const char* name : {"audit-3.jsonl", "audit-4.jsonl", "audit-5.jsonl", "audit-6.jsonl"}) {
+    std::ofstream(folder / name) << "\n";
+  }
+  PlatformConfig small = config();
+  small.audit_max_mib = 47;  // two files of 16 MiB and not quite a third
+  const auto platform = started(small);
+  EXPECT_FALSE(std::filesystem::exists(folder / "audit-4.jsonl"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "audit-5.jsonl"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "audit-6.jsonl"));
+}
+
 TEST_F(PlatformTest, LetsNobodyInWithoutTheKey) {
   const auto platform = started();
   aws::ClientConfig stranger;

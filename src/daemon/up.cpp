@@ -58,6 +58,7 @@ PlatformConfig platform_config(const cli::UpCommand& command, const std::string&
   config.account = {command.account_id, command.region};
   config.auth = command.auth;
   config.aws_timing = command.aws_timing;
+  config.audit_max_mib = command.audit_max_mib;
   config.version = version;
   return config;
 }

@@ -12,7 +12,7 @@ BACKEND_IMAGE = "kaapi-test/backend:1"
 
 
 def built(image, context):
-    harness.run(["docker", "build", "-q", "-t", image, context])
+    harness.run(["docker", "build", "-q", "--network", "none", "-t", image, context])
     yield image
     harness.run(["docker", "rmi", image], check=False)
 

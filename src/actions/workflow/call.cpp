@@ -94,13 +94,13 @@ class Expander {
     for (const Input& input : event.inputs) {
       names.push_back(input.name);
       const auto found = std::find_if(given.begin(), given.end(), [&](const auto& entry) {
-        return expression::equal_ignoring_case(entry.first, input.name);
+        return expression::equal_ignoring_case(entry.key, input.name);
       });
       if (found == given.end()) {
         if (!input.required || input.default_value) continue;
         fault(caller, job.call->position, fmt::format("{}: {} is missing, it is required", what, input.name));
-      } else if (!right_type(input, found->second)) {
-        fault(caller, found->second.position,
+      } else if (!right_type(input, found->value)) {
+        fault(caller, found->value.position,
               fmt::format("{}.{}: found another type, expected {}", what, input.name,
                           input.type == InputType::boolean  ? "true or false"
                           : input.type == InputType::number ? "a number"

@@ -24,17 +24,24 @@ struct Text {
   Position position;
 };
 
+struct DataMember;
+
 // Any YAML value with expressions in its scalars; plain scalars keep their type.
 struct Data {
   enum class Kind { scalar, list, mapping };
   Kind kind = Kind::scalar;
   Position position;
-  expression::Value literal;                          // of a scalar without expressions
-  std::optional<expression::Template> expression;     // of a scalar with
-  std::vector<Data> items;                            // of a list
-  std::vector<std::pair<std::string, Data>> members;  // of a mapping
+  expression::Value literal;                       // of a scalar without expressions
+  std::optional<expression::Template> expression;  // of a scalar with
+  std::vector<Data> items;                         // of a list
+  std::vector<DataMember> members;                 // of a mapping
 
   expression::Checked<expression::Value> evaluate(const expression::Environment& environment) const;
+};
+
+struct DataMember {
+  std::string key;
+  Data value;
 };
 
 struct Variable {
@@ -100,7 +107,7 @@ struct Container {
 struct Matrix {
   Position position;
   std::optional<Text> expression;  // the whole matrix: ${{ fromJSON(...) }}
-  std::vector<std::pair<std::string, Data>> axes;
+  std::vector<DataMember> axes;
   std::optional<Data> include;
   std::optional<Data> exclude;
 };
@@ -147,7 +154,7 @@ struct WorkflowReference {
 struct Call {
   WorkflowReference workflow;
   Position position;
-  std::vector<std::pair<std::string, Data>> with;
+  std::vector<DataMember> with;
   bool inherit_secrets = false;
   Variables secrets;
 };

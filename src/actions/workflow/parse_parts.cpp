@@ -207,7 +207,7 @@ Strategy read_strategy(Reader& reader, const YamlNode& node, std::string_view wh
     } else if (member.key == "exclude") {
       read.exclude = std::move(data);
     } else {
-      read.axes.emplace_back(member.key, std::move(data));
+      read.axes.push_back({member.key, std::move(data)});
     }
   }
   if (read.axes.empty() && !read.include) {

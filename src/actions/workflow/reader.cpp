@@ -219,7 +219,7 @@ Data Reader::data(const YamlNode& node, std::string_view what, Place place) {
     case YamlKind::mapping:
       result.kind = Data::Kind::mapping;
       for (const YamlMember& member : node.members) {
-        result.members.emplace_back(member.key, data(member.value, fmt::format("{}.{}", what, member.key), place));
+        result.members.push_back({member.key, data(member.value, fmt::format("{}.{}", what, member.key), place)});
       }
       return result;
   }

@@ -103,8 +103,10 @@ Result<Value> read_inputs(const Event& event, const std::vector<std::pair<std::s
   std::vector<std::string_view> names;
   for (const Input& input : event.inputs) names.push_back(input.name);
   std::size_t bytes = 0;
-  for (const auto& [name, value] : given) {
-    bytes += name.size() + to_text(value).size();
+  for (const auto& entry : given) {
+    // Not a structured binding: clang 14 lets no lambda capture one.
+    const std::string& name = entry.first;
+    bytes += name.size() + to_text(entry.second).size();
     const bool known = std::any_of(names.begin(), names.end(), [&](std::string_view other) {
       return expression::equal_ignoring_case(other, name);
     });

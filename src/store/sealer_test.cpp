@@ -18,7 +18,7 @@ using testing::HasSubstr;
 class SealerTest : public testing::Test {
  protected:
   std::string path() const { return folder_.file("secrets.key"); }
-  Sealer opened() const { return std::move(*Sealer::open(path())); }
+  Sealer opened() const { return *Sealer::open(path()); }
 
   const TestDirectory folder_;
 };

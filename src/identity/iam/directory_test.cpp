@@ -143,7 +143,7 @@ TEST_F(DirectoryTest, TheKeyFileMustBeTheOneThatSealed) {
   std::filesystem::rename(path, path + ".away");
   EXPECT_THAT(open_sealer(*database, path).error().message, HasSubstr("is missing"));
   EXPECT_FALSE(std::filesystem::exists(path)) << "a new key would only hide what is wrong";
-  const auto other = std::move(*store::Database::open(":memory:", migrations()));
+  const auto other = *store::Database::open(":memory:", migrations());
   ASSERT_TRUE(open_sealer(*other, path));
   EXPECT_THAT(open_sealer(*database, path).error().message, HasSubstr("another key"));
 }

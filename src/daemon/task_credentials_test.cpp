@@ -117,13 +117,12 @@ class TaskCredentials : public ::testing::Test {
   ManualClock clock_;
   SeededIds ids_{3};
   containers::FakeEngine engine_{clock_};
-  std::unique_ptr<store::Database> database_ = std::move(*store::Database::open(":memory:", identity::migrations()));
-  std::unique_ptr<store::Database> control_ = std::move(*store::Database::open(":memory:", ecs::migrations()));
-  store::Sealer sealer_ = std::move(*identity::open_sealer(*database_, files_.file("identity.key")));
+  std::unique_ptr<store::Database> database_ = *store::Database::open(":memory:", identity::migrations());
+  std::unique_ptr<store::Database> control_ = *store::Database::open(":memory:", ecs::migrations());
+  store::Sealer sealer_ = *identity::open_sealer(*database_, files_.file("identity.key"));
   std::unique_ptr<identity::Directory> directory_ =
-      std::move(*identity::Directory::open(*database_, sealer_, account, clock_, ids_));
-  std::unique_ptr<identity::Sessions> sessions_ =
-      std::move(*identity::Sessions::open(*database_, sealer_, clock_, ids_));
+      *identity::Directory::open(*database_, sealer_, account, clock_, ids_);
+  std::unique_ptr<identity::Sessions> sessions_ = *identity::Sessions::open(*database_, sealer_, clock_, ids_);
   identity::TaskCredentials credentials_{*directory_, *sessions_, clock_};
   TaskCredentialsDoor door_{engine_, credentials_, front_door, config()};
 };

@@ -119,7 +119,7 @@ TEST_F(TaskRole, AnAwsvpcTaskReachesItsCredentialsThroughItsNamespace) {
 
 TEST_F(TaskRole, EveryContainerOfABridgeTaskReachesThem) {
   const Task task = task_of(NetworkMode::bridge, 2);
-  for (const std::size_t i : {0, 1}) {
+  for (const std::size_t i : {0U, 1U}) {
     const auto addresses = found(start(task, i).runtime_id).addresses;
     EXPECT_TRUE(addresses.contains("bridge"));
     EXPECT_TRUE(on_credentials_network(addresses.at(credentials)));

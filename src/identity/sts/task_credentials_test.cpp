@@ -31,8 +31,8 @@ class TaskRoles : public ::testing::Test {
     tasks.reset();
     sessions.reset();
     directory.reset();
-    directory = std::move(*Directory::open(*database, *sealer, account, clock, ids));
-    sessions = std::move(*Sessions::open(*database, *sealer, clock, ids));
+    directory = *Directory::open(*database, *sealer, account, clock, ids);
+    sessions = *Sessions::open(*database, *sealer, clock, ids);
     tasks = std::make_unique<TaskCredentials>(*directory, *sessions, clock);
   }
 
@@ -75,9 +75,8 @@ class TaskRoles : public ::testing::Test {
   TestDirectory files;
   ManualClock clock;
   SeededIds ids{7};
-  std::unique_ptr<store::Database> database =
-      std::move(*store::Database::open(files.file("identity.db"), migrations()));
-  std::optional<store::Sealer> sealer = std::move(*open_sealer(*database, files.file("identity.key")));
+  std::unique_ptr<store::Database> database = *store::Database::open(files.file("identity.db"), migrations());
+  std::optional<store::Sealer> sealer = *open_sealer(*database, files.file("identity.key"));
   std::unique_ptr<Directory> directory;
   std::unique_ptr<Sessions> sessions;
   std::unique_ptr<TaskCredentials> tasks;

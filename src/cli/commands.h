@@ -74,6 +74,11 @@ struct WhyCommand : TargetOptions {
 // `kaapi credentials rotate-root`
 struct RotateRootCommand : TargetOptions {};
 
+struct DoctorCommand {
+  std::string data_dir;
+  bool json = false;
+};
+
 // "90s", "30m", "1h", "2d". Error: `Invalid`.
 Result<std::chrono::seconds> parse_duration(std::string_view text);
 

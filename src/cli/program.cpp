@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/audit.h"
+#include "cli/doctor.h"
 #include "cli/env.h"
 #include "cli/iam.h"
 #include "cli/status.h"
@@ -76,6 +77,15 @@ Reads DATA/audit/, which only the user who runs the platform may read; the platf
 is an event in the form of AWS CloudTrail, and a member `decision` tells whether and why the call was allowed. The same
 events answer: aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=UpdateService)help";
 
+constexpr const char* doctor_help = R"help(Examples:
+  kaapi doctor
+  kaapi doctor --data ~/staging --json | jq '.findings[] | select(.severity != "ok")'
+
+Looks at the data directory and its secrets, Docker, the disk, the platform that runs and its clock, and with the root
+key at IAM: roles that everybody of a public token issuer may assume, access keys of users that are older than 90 days
+or were never used, and who has AdministratorAccess. Changes nothing. One line each: ok, note, warning or problem.
+Exit code 1 when there is a problem.)help";
+
 // A check of an option's text that tells what is wrong.
 template <class Parse>
 CLI::Validator checked_by(Parse parse) {
@@ -94,6 +104,7 @@ struct Arguments {
   WhyCommand why;
   RotateRootCommand rotate_root;
   AuditCommand audit;
+  DoctorCommand doctor;
   std::string since;
   std::string listen;
   std::string auth = "on";
@@ -223,6 +234,15 @@ CLI::App* add_audit(CLI::App& program, Arguments& arguments, const std::string& 
   return command;
 }
 
+CLI::App* add_doctor(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
+  CLI::App* command =
+      program.add_subcommand("doctor", "Check the machine, the data directory, the platform and rights");
+  add_data(*command, arguments.doctor.data_dir, data_dir);
+  command->add_flag("--json", arguments.doctor.json, "Print one JSON document");
+  command->footer(doctor_help);
+  return command;
+}
+
 int tell_usage_error(const CLI::ParseError& error, std::ostream& err) {
   std::string message = error.what();
   for (char& c : message) {
@@ -256,6 +276,7 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
   const CLI::App* why = add_why(program, arguments, data_dir);
   const CLI::App* rotate_root = add_rotate_root(program, arguments, data_dir);
   const CLI::App* audit = add_audit(program, arguments, data_dir);
+  const CLI::App* doctor = add_doctor(program, arguments, data_dir);
   program.add_subcommand("version", "Print the version");
   try {
     program.parse(argc, argv);
@@ -289,6 +310,7 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
     if (!arguments.since.empty()) arguments.audit.since = parse_duration(arguments.since).value();
     return run_audit(arguments.audit, surroundings, out, err);
   }
+  if (doctor->parsed()) return run_doctor(arguments.doctor, surroundings, out);
   out << "kaapi " << surroundings.version << "\n";
   return exit_success;
 }

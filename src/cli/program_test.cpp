@@ -129,7 +129,7 @@ TEST_F(ProgramTest, WithoutArgumentsItTeaches) {
 }
 
 TEST_F(ProgramTest, HelpAndVersionSucceed) {
-  for (const auto* command : {"up", "env", "status"}) {
+  for (const auto* command : {"up", "env", "status", "doctor"}) {
     EXPECT_EQ(run({command, "--help"}), exit_success);
     EXPECT_THAT(out_.str(), HasSubstr("Usage: kaapi " + std::string(command)));
     EXPECT_THAT(out_.str(), HasSubstr("Examples:\n  "));

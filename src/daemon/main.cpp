@@ -8,6 +8,7 @@
 
 #include "cli/program.h"
 #include "daemon/data_directory.h"
+#include "daemon/machine.h"
 #include "daemon/up.h"
 
 namespace {
@@ -25,6 +26,9 @@ int main(int argc, char** argv) {
   surroundings.version = KAAPI_VERSION;
   surroundings.up = [](const kaapi::cli::UpCommand& command) { return kaapi::daemon::run_up(command, KAAPI_VERSION); };
   surroundings.running_endpoint = kaapi::daemon::running_endpoint;
+  surroundings.engine = kaapi::daemon::engine_version;
+  surroundings.health = kaapi::daemon::ask_health;
+  surroundings.disk = kaapi::daemon::disk_space;
   surroundings.variable = variable;
   surroundings.is_root = ::geteuid() == 0;
   surroundings.is_terminal = ::isatty(STDOUT_FILENO) == 1;

@@ -1,0 +1,20 @@
+#pragma once
+// What `kaapi doctor` asks of the machine: Docker, the platform that runs, the disk. Each waits 3 s at most.
+
+#include <string>
+
+#include "base/error.h"
+#include "cli/program.h"
+
+namespace kaapi::daemon {
+
+// Errors: those of reaching it, one line for a person; `Invalid` when DOCKER_HOST is no unix:// address.
+Result<cli::EngineVersion> engine_version();
+
+// GET /healthz of a platform at "http://HOST:PORT". Errors: `Invalid` (another kind of URL), `Unavailable`, `TimedOut`.
+Result<cli::HealthAnswer> ask_health(const std::string& endpoint);
+
+// Of the file system that holds `folder`, as its owner may use it. Error: `Unavailable`.
+Result<cli::DiskSpace> disk_space(const std::string& folder);
+
+}  // namespace kaapi::daemon

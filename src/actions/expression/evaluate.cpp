@@ -60,9 +60,9 @@ class Evaluator {
   }
 
   Checked<Value> compare(const Node& node) {
-    const Checked<Value> left = run(node.children[0]);
+    Checked<Value> left = run(node.children[0]);
     if (!left) return left;
-    const Checked<Value> right = run(node.children[1]);
+    Checked<Value> right = run(node.children[1]);
     if (!right) return right;
     switch (node.type) {
       case NodeType::equal:
@@ -95,9 +95,9 @@ class Evaluator {
   }
 
   Checked<Value> index(const Node& node) {
-    const Checked<Value> from = run(node.children[0]);
+    Checked<Value> from = run(node.children[0]);
     if (!from) return from;
-    const Checked<Value> by = run(node.children[1]);
+    Checked<Value> by = run(node.children[1]);
     if (!by) return by;
     if (!from->is(Kind::array) || !from->array().filtered) return take(*from, *by).value_or(Value());
     Array found;
@@ -117,7 +117,7 @@ class Evaluator {
   }
 
   Checked<Value> wildcard(const Node& node) {
-    const Checked<Value> from = run(node.children[0]);
+    Checked<Value> from = run(node.children[0]);
     if (!from) return from;
     Array found;
     found.filtered = true;
@@ -172,7 +172,7 @@ class Evaluator {
   // case(condition, value, ..., otherwise): only what is chosen is evaluated.
   Checked<Value> choose_case(const Node& node) {
     for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {
-      const Checked<Value> condition = run(node.children[i]);
+      Checked<Value> condition = run(node.children[i]);
       if (!condition) return condition;
       if (!condition->is(Kind::boolean)) {
         return ExpressionError(node.children[i].position,

@@ -274,6 +274,7 @@ class Parser {
 
   std::optional<Node> unknown_function(const Token& name) {
     std::vector<std::string_view> names;
+    names.reserve(functions.size());
     for (const FunctionInfo& info : functions) names.push_back(info.name);
     return fail(name.position, fmt::format("unrecognized function {} at position {}{}", name.text, name.position + 1,
                                            did_you_mean(name.text, names)));

@@ -182,6 +182,7 @@ Result<Value> dispatch_inputs(const Workflow& workflow, const std::map<std::stri
                                quoted(workflow.name)));
   }
   std::vector<std::pair<std::string, Value>> values;
+  values.reserve(given.size());
   for (const auto& [name, value] : given) values.emplace_back(name, Value(value));
   return read_inputs(*event, values, expression::Contexts());
 }

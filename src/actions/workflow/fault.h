@@ -15,7 +15,10 @@ inline constexpr std::size_t max_quoted_bytes = 120;  // of what was found, in a
 struct Position {
   std::size_t line = 1;
   std::size_t column = 1;
-  friend auto operator<=>(const Position&, const Position&) = default;
+  friend bool operator==(const Position&, const Position&) = default;
+  friend bool operator<(const Position& a, const Position& b) {
+    return a.line != b.line ? a.line < b.line : a.column < b.column;
+  }
 };
 
 struct Fault {

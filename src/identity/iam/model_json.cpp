@@ -121,7 +121,8 @@ Result<void> understand(PolicyText& policy, policy::Kind kind, std::string_view 
 
 Result<void> understand_inline(Entity& entity) {
   for (InlinePolicy& policy : entity.inline_policies) {
-    if (const Result<void> done = understand(policy.policy, policy::Kind::identity, entity.arn); !done) return done;
+    if (const Result<void> done = understand(policy.policy, policy::Kind::identity, entity.arn); !done)
+      return done.error();
   }
   return ok();
 }
@@ -166,22 +167,23 @@ std::string to_stored(const AccessKeyRecord& key, const store::Sealer& sealer) {
 }
 
 Result<void> from_stored(std::string_view text, const store::Sealer&, User& user) {
-  if (const Result<void> done = parsed(text, user); !done) return done;
+  if (const Result<void> done = parsed(text, user); !done) return done.error();
   return understand_inline(user);
 }
 Result<void> from_stored(std::string_view text, const store::Sealer&, Group& group) {
-  if (const Result<void> done = parsed(text, group); !done) return done;
+  if (const Result<void> done = parsed(text, group); !done) return done.error();
   return understand_inline(group);
 }
 Result<void> from_stored(std::string_view text, const store::Sealer&, Role& role) {
-  if (const Result<void> done = parsed(text, role); !done) return done;
-  if (const Result<void> done = understand(role.trust, policy::Kind::trust, role.arn); !done) return done;
+  if (const Result<void> done = parsed(text, role); !done) return done.error();
+  if (const Result<void> done = understand(role.trust, policy::Kind::trust, role.arn); !done) return done.error();
   return understand_inline(role);
 }
 Result<void> from_stored(std::string_view text, const store::Sealer&, ManagedPolicy& policy) {
-  if (const Result<void> done = parsed(text, policy); !done) return done;
+  if (const Result<void> done = parsed(text, policy); !done) return done.error();
   for (PolicyVersion& version : policy.versions) {
-    if (const Result<void> done = understand(version.policy, policy::Kind::identity, policy.arn); !done) return done;
+    if (const Result<void> done = understand(version.policy, policy::Kind::identity, policy.arn); !done)
+      return done.error();
   }
   if (policy.version(policy.default_version) != nullptr) return ok();
   return make_error(errc::damaged, fmt::format("{} has no version {}", policy.arn, version_id(policy.default_version)),
@@ -195,7 +197,7 @@ Result<void> from_stored(std::string_view text, const store::Sealer&, OidcProvid
 }
 Result<void> from_stored(std::string_view text, const store::Sealer& sealer, AccessKeyRecord& key) {
   StoredKey stored;
-  if (const Result<void> done = parsed(text, stored); !done) return done;
+  if (const Result<void> done = parsed(text, stored); !done) return done.error();
   Result<std::string> secret = sealer.unseal(base64_decode(stored.sealed).value_or(""), place_of(stored.id));
   if (!secret) return damaged("the secret of access key " + stored.id, secret.error());
   key = {stored.id, std::move(*secret), stored.user, stored.active, stored.created_at};

@@ -17,8 +17,8 @@ template <class T, class Op>
 Result<typename Op::Response> attach(Directory& directory, const CallContext&, const typename Op::Request& request) {
   const Result<void> done =
       edit_one<T>(directory, key_of(request), [&](const IamState& state, T& entity) -> Result<void> {
-        if (const Result<void> checked = check_modifiable(entity); !checked) return checked;
-        if (const Result<void> checked = check_attachable(state, request.PolicyArn); !checked) return checked;
+        if (const Result<void> checked = check_modifiable(entity); !checked) return checked.error();
+        if (const Result<void> checked = check_attachable(state, request.PolicyArn); !checked) return checked.error();
         std::vector<std::string>& attached = entity.attached;
         if (std::find(attached.begin(), attached.end(), request.PolicyArn) != attached.end()) return ok();
         if (attached.size() >= max_attached_policies) return quota_exceeded(attached_quota<T>, max_attached_policies);
@@ -32,7 +32,7 @@ Result<typename Op::Response> attach(Directory& directory, const CallContext&, c
 template <class T, class Op>
 Result<typename Op::Response> detach(Directory& directory, const CallContext&, const typename Op::Request& request) {
   const Result<void> done = edit_one<T>(directory, key_of(request), [&](const IamState&, T& entity) -> Result<void> {
-    if (const Result<void> checked = check_modifiable(entity); !checked) return checked;
+    if (const Result<void> checked = check_modifiable(entity); !checked) return checked.error();
     if (std::erase(entity.attached, request.PolicyArn) == 0) {
       return no_such_entity(fmt::format("Policy {} was not found.", request.PolicyArn));
     }
@@ -73,8 +73,9 @@ Result<typename Op::Response> put_boundary(Directory& directory, const CallConte
                                            const typename Op::Request& request) {
   const Result<void> done =
       edit_one<T>(directory, key_of(request), [&](const IamState& state, T& entity) -> Result<void> {
-        if (const Result<void> checked = check_modifiable(entity); !checked) return checked;
-        if (const Result<void> checked = check_attachable(state, request.PermissionsBoundary); !checked) return checked;
+        if (const Result<void> checked = check_modifiable(entity); !checked) return checked.error();
+        if (const Result<void> checked = check_attachable(state, request.PermissionsBoundary); !checked)
+          return checked.error();
         entity.boundary = request.PermissionsBoundary;
         return ok();
       });
@@ -86,7 +87,7 @@ template <class T, class Op>
 Result<typename Op::Response> delete_boundary(Directory& directory, const CallContext&,
                                               const typename Op::Request& request) {
   const Result<void> done = edit_one<T>(directory, key_of(request), [&](const IamState&, T& entity) -> Result<void> {
-    if (const Result<void> checked = check_modifiable(entity); !checked) return checked;
+    if (const Result<void> checked = check_modifiable(entity); !checked) return checked.error();
     entity.boundary.clear();
     return ok();
   });

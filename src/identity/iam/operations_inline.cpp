@@ -47,7 +47,7 @@ Result<typename Op::Response> put_inline(Directory& directory, const CallContext
       policy::parse(request.PolicyDocument, policy::Kind::identity);
   if (!document) return document.error();
   const Result<void> done = edit_one<T>(directory, key_of(request), [&](const IamState&, T& entity) -> Result<void> {
-    if (const Result<void> checked = check_modifiable(entity); !checked) return checked;
+    if (const Result<void> checked = check_modifiable(entity); !checked) return checked.error();
     std::vector<InlinePolicy>& policies = entity.inline_policies;
     const auto place = place_of(policies, request.PolicyName);
     const PolicyText text{request.PolicyDocument, *document};
@@ -88,7 +88,7 @@ template <class T, class Op>
 Result<typename Op::Response> delete_inline(Directory& directory, const CallContext&,
                                             const typename Op::Request& request) {
   const Result<void> done = edit_one<T>(directory, key_of(request), [&](const IamState&, T& entity) -> Result<void> {
-    if (const Result<void> checked = check_modifiable(entity); !checked) return checked;
+    if (const Result<void> checked = check_modifiable(entity); !checked) return checked.error();
     const auto place = place_of(entity.inline_policies, request.PolicyName);
     if (place == entity.inline_policies.end() || place->name != request.PolicyName) {
       return no_such_policy<T>(request.PolicyName);

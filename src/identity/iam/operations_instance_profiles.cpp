@@ -71,7 +71,7 @@ Result<wire::AddRoleToInstanceProfileResponse> add_role(Directory& directory, co
       directory, request.InstanceProfileName, [&](const IamState& state, InstanceProfile& profile) -> Result<void> {
         const Result<const Role*> role = require<Role>(state, request.RoleName);
         if (!role) return role.error();
-        if (const Result<void> checked = check_modifiable(**role); !checked) return checked;
+        if (const Result<void> checked = check_modifiable(**role); !checked) return checked.error();
         if (!profile.role.empty()) return quota_exceeded("InstanceSessionsPerInstanceProfile", 1);
         profile.role = (*role)->name;
         return ok();

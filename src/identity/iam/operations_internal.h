@@ -116,7 +116,7 @@ Result<void> edit_one(Directory& directory, std::string_view key, F&& change) {
     const Result<const T*> found = require<T>(edit.state(), key);
     if (!found) return found.error();
     T copy = **found;
-    if (const Result<void> changed = change(edit.state(), copy); !changed) return changed;
+    if (const Result<void> changed = change(edit.state(), copy); !changed) return changed.error();
     edit.put(std::move(copy));
     return ok();
   });

@@ -69,7 +69,7 @@ Result<wire::UpdateRoleResponse> update_role(Directory& directory, const CallCon
   const Result<void> done =
       edit_one<Role>(directory, request.RoleName, [&](const IamState&, Role& role) -> Result<void> {
         if (request.MaxSessionDuration) {
-          if (const Result<void> checked = check_modifiable(role); !checked) return checked;
+          if (const Result<void> checked = check_modifiable(role); !checked) return checked.error();
         }
         if (request.Description) role.description = *request.Description;
         if (request.MaxSessionDuration) role.max_session_duration_s = *request.MaxSessionDuration;
@@ -96,7 +96,7 @@ Result<wire::UpdateAssumeRolePolicyResponse> update_assume_role_policy(
     Directory& directory, const CallContext&, const wire::UpdateAssumeRolePolicyRequest& request) {
   const Result<void> done =
       edit_one<Role>(directory, request.RoleName, [&](const IamState& state, Role& role) -> Result<void> {
-        if (const Result<void> checked = check_modifiable(role); !checked) return checked;
+        if (const Result<void> checked = check_modifiable(role); !checked) return checked.error();
         Result<PolicyText> trust = trust_of(state, request.PolicyDocument, role.name);
         if (!trust) return trust.error();
         role.trust = std::move(*trust);

@@ -30,6 +30,7 @@ Result<wire::CreateServiceLinkedRoleResponse> create_linked(Directory& directory
   const LinkedService* service = find_linked(request.AWSServiceName);
   if (service == nullptr) {
     std::vector<std::string_view> known;
+    known.reserve(linked_services.size());
     for (const LinkedService& one : linked_services) known.push_back(one.principal);
     return invalid_input(fmt::format("{} has no service-linked role here; there are ones for {}",
                                      request.AWSServiceName, fmt::join(known, ", ")));

@@ -59,7 +59,7 @@ Result<policy::Principal> caller_of(const IamState& state, const std::string& ar
 template <class Request>
 Result<void> read_request(const IamState& state, const Request& request, Simulation& simulation) {
   for (const std::string& action : request.ActionNames) {
-    if (const Result<void> checked = check_action(action); !checked) return checked;
+    if (const Result<void> checked = check_action(action); !checked) return checked.error();
   }
   simulation.actions = request.ActionNames;
   simulation.resources = request.ResourceArns.value_or(std::vector<std::string>{"*"});

@@ -51,6 +51,12 @@ const std::string* first_match(const std::vector<Pattern>& patterns, std::string
 bool principal_matches(const Statement& statement, const Asked& asked, Named& named) {
   if (statement.principals.empty()) return true;
   named = how_named(statement.principals, asked.principal);
+  // An Allow for "*" does not let services and web identities in; a Deny for "*" stops everybody.
+  const auto is_anyone = [](const PrincipalPattern& each) { return each.kind == PrincipalPattern::Kind::anyone; };
+  if (!statement.allow && !statement.not_principal && named == Named::no &&
+      std::any_of(statement.principals.begin(), statement.principals.end(), is_anyone)) {
+    named = Named::anyone;
+  }
   if (!statement.not_principal) return named != Named::no;
   // Naming the account spares its root user alone: "Deny, NotPrincipal: Bob and the account" denies Alice.
   const bool spared = named > Named::account;

@@ -1,0 +1,45 @@
+#pragma once
+// What git tells the runs of a push, and what the pushing terminal is told in return.
+
+#include <string>
+#include <vector>
+
+namespace kaapi::actions {
+
+// One ref that a push has changed. Commits are 40 hexadecimal digits, all zeros where there is none.
+struct RefUpdate {
+  std::string ref;  // "refs/heads/main"
+  std::string before, after;
+  bool forced = false;  // `before` is no ancestor of `after`
+};
+
+struct PushEvent {
+  std::string repository;  // "OWNER/NAME"
+  std::string actor;       // a short name for people: a user, a role session, "root"
+  std::string actor_arn;
+  std::vector<RefUpdate> updates;
+};
+
+// A run that can be followed: GET `path` of the platform with `token` as Bearer yields follow.h's events.
+struct WatchedRun {
+  std::int64_t run_id = 0;
+  std::string name;  // "CD staging #12"
+  std::string path;  // "/runner/v1/runs/12/follow"
+  std::string token;
+};
+
+struct PushReport {
+  // For people, one line each: what was started and where to watch it, what was not and why, faults of workflow files
+  // (".github/workflows/cd.yml:3:5: ...").
+  std::vector<std::string> lines;
+  std::vector<WatchedRun> runs;
+};
+
+// Implemented by runs/, called by git/ after the refs are updated. Never waits for a job. Thread-safe.
+class PushListener {
+ public:
+  virtual ~PushListener() = default;
+  virtual PushReport pushed(const PushEvent& event) = 0;
+};
+
+}  // namespace kaapi::actions

@@ -143,7 +143,7 @@ Next Connection::begin_request() {
     return start_answer(Response::text(404, "nothing is served at this path\n"));
   }
   if (std::holds_alternative<StreamHandler>(route_->handler)) {
-    return has_body(request_) ? Next::stream : Next::handle;
+    return has_body(request_) || route_->may_wait ? Next::stream : Next::handle;
   }
   if (body_remaining_ > route_->max_body_bytes) {
     return refuse(413, fmt::format("the body is longer than {} bytes", route_->max_body_bytes));

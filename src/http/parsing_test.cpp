@@ -173,7 +173,7 @@ TEST(ResponseHead, NoValueEndsItEarly) {
 
 TEST(Router, TheLongestPrefixWins) {
   Router router;
-  for (const char* prefix : {"/", "/v2/", "/v2/app", "/healthz"}) router.add(Route{prefix, 0, Handler()});
+  for (const char* prefix : {"/", "/v2/", "/v2/app", "/healthz"}) router.add(Route{prefix, 0, Handler(), false});
   EXPECT_EQ(router.find("/v2/app/x")->prefix, "/v2/app");
   EXPECT_EQ(router.find("/v2/other")->prefix, "/v2/");
   EXPECT_EQ(router.find("/v2")->prefix, "/");

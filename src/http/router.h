@@ -15,6 +15,7 @@ struct Route {
   std::string prefix;
   std::size_t max_body_bytes = 0;  // of a Handler; a StreamHandler reads as much as it likes
   std::variant<Handler, StreamHandler> handler;
+  bool may_wait = false;  // a StreamHandler that has a stream thread also for requests without a body
 };
 
 // Longest prefix first. Not changed while a server runs.

@@ -19,11 +19,11 @@ Server::~Server() {
 }
 
 void Server::route(std::string prefix, std::size_t max_body_bytes, Handler handler) {
-  state_->router.add(Route{std::move(prefix), max_body_bytes, std::move(handler)});
+  state_->router.add(Route{std::move(prefix), max_body_bytes, std::move(handler), false});
 }
 
-void Server::route_stream(std::string prefix, StreamHandler handler) {
-  state_->router.add(Route{std::move(prefix), 0, std::move(handler)});
+void Server::route_stream(std::string prefix, StreamHandler handler, bool may_wait) {
+  state_->router.add(Route{std::move(prefix), 0, std::move(handler), may_wait});
 }
 
 Result<void> Server::start() {

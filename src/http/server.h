@@ -52,8 +52,9 @@ class Server {
 
   // The longest matching prefix wins. A body over max_body_bytes is answered 413 without being read.
   void route(std::string prefix, std::size_t max_body_bytes, Handler handler);
-  // Bodies of any size, read as they come.
-  void route_stream(std::string prefix, StreamHandler handler);
+  // Bodies of any size, read as they come. `may_wait`: the handler may wait long for other things than the body too, so
+  // requests without one also have a thread of the stream threads, not of the workers.
+  void route_stream(std::string prefix, StreamHandler handler, bool may_wait = false);
 
   // Binds and listens. Error: `Unavailable`, one line naming address and port and why (taken, not permitted).
   Result<void> start();

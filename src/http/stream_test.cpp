@@ -290,5 +290,30 @@ TEST_F(FileTest, AFileThatGotShorterBreaksTheAnswer) {
   EXPECT_TRUE(client.ended());
 }
 
+TEST(StreamRoute, WhoMayWaitHoldsNoWorker) {
+  ServerConfig config;
+  config.worker_threads = 1;
+  Server server(config);
+  std::promise<void> waiting, release;
+  std::future<void> released = release.get_future();
+  server.route_stream(
+      "/wait",
+      [&](const RequestHead&, BodyReader&) {
+        waiting.set_value();
+        released.wait();
+        return Response::text(200, "waited");
+      },
+      true);
+  server.route("/", 0, [](const Request&) { return Response::text(200, "at once"); });
+  ASSERT_TRUE(server.start());
+  TestPeer held(server.port());
+  ASSERT_TRUE(held.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"));
+  waiting.get_future().wait();
+  TestPeer other(server.port());
+  EXPECT_EQ(other.ask(get).status, 200);
+  release.set_value();
+  EXPECT_EQ(held.read_answer().status, 200);
+}
+
 }  // namespace
 }  // namespace kaapi::http

@@ -1,0 +1,229 @@
+#include "cli/follow.h"
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/program.h"
+#include "cli/table.h"
+#include "http/client.h"
+
+namespace kaapi::cli {
+namespace {
+
+Tone tone_of(std::string_view conclusion) {
+  if (conclusion == "success") return Tone::good;
+  if (conclusion == "skipped" || conclusion == "neutral") return Tone::faint;
+  return Tone::bad;
+}
+
+bool is_good(std::string_view conclusion) {
+  return conclusion == "success" || conclusion == "skipped" || conclusion == "neutral";
+}
+
+// The length of "\x1b[1;31m" at the beginning of `text`: a color, which moves nothing on the screen; 0 for all else.
+std::size_t color_length(std::string_view text) {
+  if (!text.starts_with("\x1b[")) return 0;
+  const std::size_t end = text.find_first_not_of("0123456789;", 2);
+  return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
+}
+
+// "http://HOST:PORT". Error: `Invalid`.
+Result<http::Endpoint> peer_of(const std::string& endpoint) {
+  constexpr std::string_view scheme = "http://";
+  std::string_view rest = endpoint;
+  if (!rest.starts_with(scheme)) {
+    return make_error(errc::invalid, fmt::format("a run is followed over http:// only, not at '{}'", endpoint));
+  }
+  rest.remove_prefix(scheme.size());
+  rest = rest.substr(0, rest.find('/'));
+  http::Endpoint peer;
+  const std::size_t colon = rest.rfind(':');
+  const std::size_t bracket = rest.rfind(']');
+  std::string_view host = rest;
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    const std::optional<std::int64_t> port = parse_number(rest.substr(colon + 1));
+    if (!port || *port < 1 || *port > 65535) {
+      return make_error(errc::invalid, fmt::format("the endpoint '{}' has no usable port", endpoint));
+    }
+    peer.port = static_cast<std::uint16_t>(*port);
+    host = rest.substr(0, colon);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.empty()) return make_error(errc::invalid, fmt::format("the endpoint '{}' names no host", endpoint));
+  peer.host = host;
+  return peer;
+}
+
+// Cuts the answer into lines, each an event.
+class EventReader {
+ public:
+  explicit EventReader(FollowPrinter& printer) : printer_(printer) {}
+
+  // False: stop.
+  bool take(std::string_view bytes) {
+    rest_ += bytes;
+    std::size_t from = 0;
+    for (std::size_t end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', from)) {
+      if (!event(std::string_view(rest_).substr(from, end - from))) return false;
+      from = end + 1;
+    }
+    rest_.erase(0, from);
+    if (rest_.size() > max_follow_line_bytes) {
+      failure_ = make_error(errc::invalid, "the platform sent an event that is too long");
+      return false;
+    }
+    return true;
+  }
+
+  const std::optional<Error>& failure() const { return failure_; }
+  // What came without an end of line: the body of a refusal.
+  const std::string& rest() const { return rest_; }
+
+ private:
+  bool event(std::string_view text) {
+    if (trim(text).empty()) return true;
+    const Result<json::value> value = parse_json(text);
+    const Result<actions::FollowEvent> read =
+        value ? actions::follow_event_from(*value) : Result<actions::FollowEvent>(value.error());
+    if (!read || read->kind.empty()) {
+      const std::string said = value ? string_member(*value, "message") : std::string();
+      failure_ =
+          make_error(errc::invalid, said.empty() ? "the platform sent something that is no event of a run" : said);
+      return false;
+    }
+    printer_.print(*read);
+    return true;
+  }
+
+  FollowPrinter& printer_;
+  std::string rest_;
+  std::optional<Error> failure_;
+};
+
+Error refusal_of(int status, std::string_view body) {
+  const Result<json::value> value = parse_json(body);
+  std::string said = value ? string_member(*value, "message") : std::string();
+  if (said.empty()) said = fmt::format("the platform answered with status {}", status);
+  return make_error(status == 404 ? errc::not_found : errc::unavailable,
+                    fmt::format("the run cannot be followed: {}", harmless(said)), status);
+}
+
+}  // namespace
+
+void FollowPrinter::print(const actions::FollowEvent& event) {
+  if (event.kind == "run") print_run(event);
+  if (event.kind == "job") print_job(event);
+  if (event.kind == "step") print_step(event);
+  if (event.kind == "log") print_log(event);
+  if (event.kind == "end") print_end(event);
+  out_.flush();
+}
+
+int FollowPrinter::exit_code() const {
+  return is_good(conclusion_) ? exit_success : exit_failure;
+}
+
+void FollowPrinter::line(std::string_view text) {
+  out_ << text << '\n';
+}
+
+// Lines of a log may be colored; whatever else steers a terminal is taken out.
+std::string FollowPrinter::clean(std::string_view text) const {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    if (const std::size_t length = color_length(text.substr(i)); length > 0) {
+      if (colors_) out += text.substr(i, length);
+      i += length;
+      continue;
+    }
+    const char c = text[i++];
+    if (c == '\r' && i == text.size()) break;
+    out += c == '\t' ? std::string(1, c) : harmless(std::string_view(&c, 1));
+  }
+  return out;
+}
+
+std::string FollowPrinter::prefix(const Job& job) const {
+  return jobs_.size() > 1 ? painted(job.name + " | ", Tone::faint, colors_) : std::string();
+}
+
+void FollowPrinter::print_run(const actions::FollowEvent& event) {
+  if (!event.name.empty()) run_name_ = harmless(event.name);
+  if (event.status == run_status_) return;
+  run_status_ = event.status;
+  if (event.status == "completed") return;  // "end" tells it
+  line(fmt::format("{}: {}{}", painted(run_name_, Tone::strong, colors_),
+                   event.status == "in_progress" ? "runs" : event.status,
+                   event.text.empty() ? "" : ": " + harmless(event.text)));
+}
+
+void FollowPrinter::print_job(const actions::FollowEvent& event) {
+  Job& job = jobs_[event.job_id];
+  if (!event.name.empty()) job.name = harmless(event.name);
+  if (event.status == job.status && event.status != "waiting") return;
+  job.status = event.status;
+  const std::string name = painted("job " + job.name, Tone::strong, colors_);
+  const std::string why = event.text.empty() ? "" : ": " + harmless(event.text);
+  if (event.status == "completed") {
+    line(fmt::format("{}: {}{}", name, painted(harmless(event.conclusion), tone_of(event.conclusion), colors_), why));
+  } else if (event.status == "in_progress") {
+    line(fmt::format("{}: started{}", name, why));
+  } else if (event.status == "waiting" || !why.empty()) {
+    line(fmt::format("{}: {}{}", name, harmless(event.status), why));
+  }
+}
+
+void FollowPrinter::print_step(const actions::FollowEvent& event) {
+  Job& job = jobs_[event.job_id];
+  const std::string name = harmless(event.name);
+  if (event.status == "in_progress" && job.step != name) {
+    job.step = name;
+    line(fmt::format("{}{}", prefix(job), painted("> " + name, Tone::busy, colors_)));
+  }
+  if (event.status != "completed") return;
+  job.step.clear();
+  if (is_good(event.conclusion)) return;
+  line(fmt::format("{}{}{}", prefix(job),
+                   painted(fmt::format("> {}: {}", name, harmless(event.conclusion)), Tone::bad, colors_),
+                   event.text.empty() ? "" : ": " + harmless(event.text)));
+}
+
+void FollowPrinter::print_log(const actions::FollowEvent& event) {
+  const Job& job = jobs_[event.job_id];
+  std::string_view text = event.text;
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  for (const std::string& one : split(text, '\n')) line(prefix(job) + clean(one) + (colors_ ? "\x1b[0m" : ""));
+}
+
+void FollowPrinter::print_end(const actions::FollowEvent& event) {
+  conclusion_ = event.conclusion.empty() ? "failure" : harmless(event.conclusion);
+  const std::string name = event.name.empty() ? run_name_ : harmless(event.name);
+  line(fmt::format("{}: {}{}", painted(name.empty() ? "the run" : name, Tone::strong, colors_),
+                   painted(conclusion_, tone_of(conclusion_), colors_),
+                   event.text.empty() ? "" : ": " + harmless(event.text)));
+}
+
+Result<void> follow_run(const std::string& endpoint, const std::string& path, const std::string& token,
+                        FollowPrinter& printer) {
+  const Result<http::Endpoint> peer = peer_of(endpoint);
+  if (!peer) return peer.error();
+  http::Client client(*peer);
+  http::ClientRequest request;
+  request.target = path;
+  request.headers.add("Authorization", "Bearer " + token);
+  EventReader reader(printer);
+  const Result<http::ClientResponse> answer =
+      client.send(request, max_follow, [&](std::string_view bytes) { return reader.take(bytes); });
+  if (reader.failure()) return *reader.failure();
+  if (answer && answer->status != 200) return refusal_of(answer->status, reader.rest());
+  if (!printer.conclusion().empty()) return ok();
+  if (!answer && answer.error().code == errc::timed_out) return answer.error();
+  return make_error(errc::unavailable,
+                    fmt::format("the connection to {} broke{}; the run goes on: look at it with `kaapi run list`",
+                                endpoint, answer ? "" : ": " + answer.error().message));
+}
+
+}  // namespace kaapi::cli

@@ -1,0 +1,67 @@
+#pragma once
+// Following a run live: what `kaapi run watch` and `git push -o wait` show.
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "actions/protocol/runner_api.h"
+#include "base/error.h"
+
+namespace kaapi::cli {
+
+// Renders the events of runs/ID/follow as lines of text. Lines of the log carry the job's name as soon as the run has
+// more than one job. Texts come from other machines: control characters become '?', and colors of the log itself pass
+// only when `colors`. Not thread-safe; `out` must outlive it and is flushed after each event.
+class FollowPrinter {
+ public:
+  explicit FollowPrinter(std::ostream& out, bool colors = false) : out_(out), colors_(colors) {}
+
+  void print(const actions::FollowEvent& event);
+
+  // Of "end": how the run ended; empty as long as it has not.
+  const std::string& conclusion() const { return conclusion_; }
+  // What the command that follows ends with: exit_success when the run succeeded (or had nothing to do),
+  // exit_failure when it did not or its end was not seen.
+  int exit_code() const;
+
+ private:
+  struct Job {
+    std::string name;
+    std::string status;
+    std::string step;  // the one that runs
+    bool colored_log = false;
+  };
+
+  void print_run(const actions::FollowEvent& event);
+  void print_job(const actions::FollowEvent& event);
+  void print_step(const actions::FollowEvent& event);
+  void print_log(const actions::FollowEvent& event);
+  void print_end(const actions::FollowEvent& event);
+  std::string prefix(const Job& job) const;
+  std::string clean(std::string_view text) const;
+  void line(std::string_view text);
+
+  std::ostream& out_;
+  bool colors_;
+  std::string run_name_, run_status_, conclusion_;
+  std::map<std::int64_t, Job> jobs_;
+};
+
+// A job may run for 6 hours and wait for a reviewer before.
+inline constexpr std::chrono::hours max_follow{24};
+// One event: a piece of log whose every byte is escaped, and some air.
+inline constexpr std::size_t max_follow_line_bytes = 6 * actions::max_log_chunk_bytes + 64 * 1024;
+
+// Asks `endpoint` ("http://127.0.0.1:4566") for `path` ("/runner/v1/runs/12/follow") with `token` as Bearer and prints
+// until the run's end. Success: its end was seen, look at the printer. Errors, each saying what to do: `Invalid` (the
+// endpoint; an answer that is no event), `NotFound`, `Unavailable` (nobody there, or the connection broke while the run
+// goes on), `TimedOut`; those the platform answers with.
+Result<void> follow_run(const std::string& endpoint, const std::string& path, const std::string& token,
+                        FollowPrinter& printer);
+
+}  // namespace kaapi::cli

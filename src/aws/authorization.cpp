@@ -69,6 +69,7 @@ std::string filtered(const Source& source, std::string_view filter, std::string 
     const std::size_t at = value.find("://");
     return at == std::string::npos ? value : value.substr(at + 3);
   }
+  if (filter.starts_with('/')) return fmt::format("{}{}", filter, value);
   return source.authorizer.arn_of(source.context, filter, value);
 }
 

@@ -41,8 +41,8 @@ struct PassedRoleRow {
 // member by member; `list[]` stands for each entry, so a template may yield several texts. Without a default a
 // placeholder that finds nothing yields nothing. FILTER: `tail` (of an ARN what follows its last slash), `revision`
 // (the same, and ":*" when no revision is named), `log-group` (the name in a log group's ARN), `host` (a URL without
-// its scheme), and `role`, `user`, `group`, `instance-profile` (the ARN of what is called so). `{region}`, `{account}`
-// and `{caller}` (an ARN) are the call's.
+// its scheme), a text that begins with '/' (put before the value), and `role`, `user`, `group`, `instance-profile` (the
+// ARN of what is called so). `{region}`, `{account}` and `{caller}` (an ARN) are the call's.
 struct PermissionRow {
   Permission rule = Permission::asked;
   std::string_view resource{};  // empty: "*"

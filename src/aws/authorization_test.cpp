@@ -59,6 +59,15 @@ class AccessesTest : public testing::Test {
   Allowing authorizer_;
 };
 
+TEST_F(AccessesTest, APlaceholderBringsTheSlashesBeforeIt) {
+  const std::string shop = "arn:aws:kaapi:eu-west-1:123456789012:repository/team/shop";
+  EXPECT_THAT(resources("PutSecret", R"({"repository":"team/shop","name":"K","value":"v"})", "settings"),
+              ElementsAre(shop));
+  EXPECT_THAT(
+      resources("PutSecret", R"({"repository":"team/shop","environment":"prod","name":"K","value":"v"})", "settings"),
+      ElementsAre(shop + "/environment/prod"));
+}
+
 TEST_F(AccessesTest, TheResourceIsTheSameHoweverTheRequestNamesIt) {
   const std::string web = "arn:aws:ecs:eu-west-1:123456789012:service/c/web";
   EXPECT_THAT(resources("UpdateService", R"({"cluster":"c","service":"web"})"), ElementsAre(web));

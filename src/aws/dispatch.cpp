@@ -122,6 +122,15 @@ Result<json::value> parse_body(Protocol protocol, const http::Request& request) 
 
 }  // namespace
 
+std::string execution_environment(std::string_view user_agent) {
+  constexpr std::string_view prefix = "exec-env/";
+  std::size_t at = user_agent.find(prefix);
+  while (at != 0 && at != std::string_view::npos && user_agent[at - 1] != ' ') at = user_agent.find(prefix, at + 1);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = user_agent.substr(at + prefix.size());
+  return std::string(rest.substr(0, rest.find(' ')));
+}
+
 Dispatcher::Dispatcher() = default;
 Dispatcher::~Dispatcher() = default;
 

@@ -36,6 +36,10 @@ struct CallContext {
   Time now{};
 };
 
+// What AWS's clients send of the variable AWS_EXECUTION_ENV: "exec-env/NAME" in the user agent. Empty when there is
+// none. Anybody may send anything: a hint at where a call came from, never a right.
+std::string execution_environment(std::string_view user_agent);
+
 // Generated for each operation, e.g. aws::ecs::CreateCluster:
 //   struct CreateCluster {
 //     using Request = CreateClusterRequest;

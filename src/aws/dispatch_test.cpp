@@ -202,6 +202,13 @@ class FrontDoorTest : public testing::Test {
   CallContext seen_;
 };
 
+TEST(ExecutionEnvironment, IsAWordOfTheUserAgent) {
+  EXPECT_EQ(execution_environment("aws-cli/2.9.19 Python/3.11.2 exec-env/kaapi-job-7 command/ecs"), "kaapi-job-7");
+  EXPECT_EQ(execution_environment("exec-env/x"), "x");
+  EXPECT_EQ(execution_environment("Boto3/1.26"), "");
+  EXPECT_EQ(execution_environment("notexec-env/y exec-env/z"), "z");
+}
+
 TEST_F(FrontDoorTest, TheContextSaysWhoCallsAndFromWhere) {
   FrontDoor door(dispatcher_, keys_, clock_, {});
   EXPECT_EQ(door(signed_request("eu-west-1")).status, 200);

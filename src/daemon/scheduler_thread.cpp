@@ -50,6 +50,7 @@ void SchedulerThread::run() {
     work_ = false;
     lock.unlock();
     const std::optional<Time> due = step(scheduler_);
+    if (look_) look_();
     lock.lock();
     const auto something = [this] { return work_ || stopping_; };
     if (due) {

@@ -2,7 +2,9 @@
 // The one thread on which the scheduler decides.
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 #include "ecs/scheduler.h"
 #include "http/threads.h"
@@ -18,6 +20,9 @@ class SchedulerThread {
   SchedulerThread(const SchedulerThread&) = delete;
   SchedulerThread& operator=(const SchedulerThread&) = delete;
 
+  // Called after each round on that thread, when something may have changed; must be quick. Set before start().
+  void on_round(std::function<void()> look) { look_ = std::move(look); }
+
   // Error: InternalError when the machine has no room for a thread.
   Result<void> start();
   // Lets the round in progress end. Harmless when it does not run.
@@ -27,6 +32,7 @@ class SchedulerThread {
   void run();
 
   ecs::Scheduler& scheduler_;
+  std::function<void()> look_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool work_ = true;  // the first look at everything

@@ -205,6 +205,7 @@ struct Deployment {
   std::optional<Time> last_failure_at;
   bool is_rollback = false;  // it became PRIMARY again because a later one failed
   bool throttled = false;    // the event about failing starts was written
+  std::string started_by;    // AWS_EXECUTION_ENV of the client that asked for it: a job of the pipeline; may be empty
   Time created_at{};
   Time updated_at{};
 

@@ -82,8 +82,8 @@ void members(V& v, Deployment& x) {
   v("rollout_reason", x.rollout_reason), v("family", x.family), v("revision", x.revision);
   v("network_configuration", x.network_configuration), v("launch_type", x.launch_type), v("images", x.images);
   v("desired_count", x.desired_count), v("failed_tasks", x.failed_tasks), v("last_failure_at", x.last_failure_at);
-  v("is_rollback", x.is_rollback), v("throttled", x.throttled), v("created_at", x.created_at);
-  v("updated_at", x.updated_at);
+  v("is_rollback", x.is_rollback), v("throttled", x.throttled), v("started_by", x.started_by);
+  v("created_at", x.created_at), v("updated_at", x.updated_at);
 }
 template <class V>
 void members(V& v, Service& x) {

@@ -39,7 +39,7 @@ class Update {
     set_rest();
     service_.wire = aws::to_json(settings_);
     if (redeploy_ || request_.forceNewDeployment.value_or(false) || open.empty()) {
-      start_deployment(session_, std::move(deployment_id), service_, settings_, now_);
+      start_deployment(session_, context_, std::move(deployment_id), service_, settings_, now_);
       return ok();
     }
     if (open.front().status == DeploymentStatus::primary && open.front().desired_count != service_.desired_count) {

@@ -65,9 +65,10 @@ Result<void> apply_configuration(Service& service, const std::optional<wire::Dep
   return ok();
 }
 
-void start_deployment(store::Session& session, std::string id, Service& service, const wire::Service& settings,
-                      Time now) {
+void start_deployment(store::Session& session, const CallContext& context, std::string id, Service& service,
+                      const wire::Service& settings, Time now) {
   Deployment deployment;
+  deployment.started_by = aws::execution_environment(context.user_agent);
   deployment.id = std::move(id);
   deployment.family = service.family;
   deployment.revision = service.revision;

@@ -34,9 +34,9 @@ Result<void> check_grace_period(const std::optional<std::int32_t>& seconds);
 // Changes the service's bounds and breaker by what is given. Errors: InvalidParameterException.
 Result<void> apply_configuration(Service& service, const std::optional<wire::DeploymentConfiguration>& configuration);
 
-// Begins a PRIMARY deployment of the service's revision, and stores it and the service.
-void start_deployment(store::Session& session, std::string id, Service& service, const wire::Service& settings,
-                      Time now);
+// Begins a PRIMARY deployment of the service's revision, and stores it and the service. `context` says who asked.
+void start_deployment(store::Session& session, const CallContext& context, std::string id, Service& service,
+                      const wire::Service& settings, Time now);
 
 // One service with everything that its answer shows.
 wire::Service show_service(store::Session& session, const CallContext& context, const Service& service, bool with_tags);

@@ -105,7 +105,7 @@ Result<wire::CreateServiceResponse> Operations::create_service(const Context& co
     const wire::Service settings = settings_of(context, request, type, service.maximum_percent);
     service.wire = aws::to_json(settings);
     insert_service(session, service);
-    start_deployment(session, new_deployment_id(), service, settings, clock_.now());
+    start_deployment(session, context, new_deployment_id(), service, settings, clock_.now());
     if (!token.empty()) {
       save_client_token(session, {scope, token, fingerprint, fmt::to_string(service.id), clock_.now()});
     }

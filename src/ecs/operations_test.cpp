@@ -412,6 +412,22 @@ TEST_F(Services, UpdateMakesADeploymentOnlyWhenSomethingThatRunsChanges) {
   EXPECT_THAT(waker.services, SizeIs(6));
 }
 
+TEST_F(Services, ADeploymentKnowsTheJobThatAskedForIt) {
+  create_cluster("c");
+  register_simple("web");
+  create_service(R"({"cluster":"c","serviceName":"web","taskDefinition":"web","desiredCount":1})");
+  context.user_agent = "aws-cli/2.9.19 Python/3.11.2 exec-env/kaapi-job-7 command/ecs.update-service";
+  const auto updated = operations.update_service(
+      context, request<wire::UpdateServiceRequest>(R"({"cluster":"c","service":"web","forceNewDeployment":true})"));
+  ASSERT_TRUE(updated) << updated.error().message;
+  const Result<std::vector<Deployment>> found = database->read([](store::Session& session) {
+    return Result<std::vector<Deployment>>(deployments_started_by(session, "kaapi-job-7"));
+  });
+  ASSERT_TRUE(found);
+  ASSERT_THAT(*found, SizeIs(1));
+  EXPECT_EQ(found->front().id, *updated->service->deployments->front().id);
+}
+
 TEST_F(Services, NetworkChangeMakesADeployment) {
   register_definition(
       R"({"family":"vpc","networkMode":"awsvpc","containerDefinitions":[{"name":"app","image":"a","memory":64}]})");

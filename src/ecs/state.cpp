@@ -289,6 +289,14 @@ void save_deployment(store::Session& session, const Deployment& deployment) {
               to_stored(deployment));
 }
 
+std::vector<Deployment> deployments_started_by(store::Session& session, std::string_view started_by) {
+  std::vector<Deployment> found;
+  store::Statement row = session.query(
+      "SELECT doc FROM deployment WHERE json_extract(doc, '$.started_by') = ?1 ORDER BY created_at, id", started_by);
+  while (row.step()) found.push_back(must(deployment_from_stored(row.text(0))));
+  return found;
+}
+
 std::vector<Deployment> open_deployments(store::Session& session, std::int64_t service_id) {
   store::Statement rows = session.query(
       "SELECT doc FROM deployment WHERE service_id = ?1 AND status <> 'INACTIVE' "

@@ -107,6 +107,8 @@ std::optional<Deployment> find_deployment(store::Session& session, std::string_v
 void save_deployment(store::Session& session, const Deployment& deployment);
 std::vector<Deployment> open_deployments(store::Session& session,
                                          std::int64_t service_id);  // PRIMARY first, then newest first
+// Those whose `started_by` is this, which is not empty; oldest first. Looks at every deployment that is stored.
+std::vector<Deployment> deployments_started_by(store::Session& session, std::string_view started_by);
 
 // Tasks.
 

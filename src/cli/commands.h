@@ -29,6 +29,10 @@ inline constexpr std::size_t default_audit_mib = 256;
 inline constexpr std::size_t min_audit_mib = 32;           // two files
 inline constexpr std::size_t max_audit_mib = 1024 * 1024;  // 1 TiB
 
+// Jobs of workflows that run at the same time on this machine.
+inline constexpr unsigned default_runner_slots = 2;
+inline constexpr unsigned max_runner_slots = 64;
+
 struct UpCommand {
   ListenAddress listen;
   std::string data_dir;
@@ -39,6 +43,8 @@ struct UpCommand {
   bool auth = true;
   bool aws_timing = false;
   std::size_t audit_max_mib = default_audit_mib;
+  unsigned runner_slots = default_runner_slots;
+  std::vector<std::string> runner_options;  // handed to `kaapi runner` as they are
   log::Level log_level = log::Level::info;
   bool operator==(const UpCommand&) const = default;
 };

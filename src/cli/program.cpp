@@ -148,6 +148,17 @@ CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& dat
       ->check(CLI::Range(min_audit_mib, max_audit_mib).description(""))
       ->type_name("MIB")
       ->capture_default_str();
+  command
+      ->add_option("--runner-slots", arguments.up.runner_slots,
+                   "Jobs of workflows that run at the same time on this machine; 0: none, other machines run them")
+      ->check(CLI::Range(0U, max_runner_slots).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--runner-option", arguments.up.runner_options,
+          "An option for the runner, such as --runner-option=--original=actions/cache; see kaapi runner --help")
+      ->type_name("OPTION");
   command->add_option("--log-level", arguments.log_level, "debug, info, warn, error or off")
       ->check(checked_by(log::parse_level))
       ->type_name("LEVEL")

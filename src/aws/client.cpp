@@ -211,7 +211,9 @@ Result<json::value> Client::exchange(const ServiceInfo& service, std::string_vie
     headers.add("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
     body = fmt::format("Action={}&Version={}{}{}", operation, service.api_version, body.empty() ? "" : "&", body);
   }
-  sign(headers, "POST", "/", body, config.credentials, config.region, service.signing_name, SystemClock().now());
+  if (!config.credentials.access_key_id.empty()) {
+    sign(headers, "POST", "/", body, config.credentials, config.region, service.signing_name, SystemClock().now());
+  }
   const Result<Exchange> answer = state_->send(url + (url.ends_with('/') ? "" : "/"), headers, body);
   if (!answer) return answer.error();
   const bool is_json = service.protocol == Protocol::json;

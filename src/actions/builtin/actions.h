@@ -6,5 +6,7 @@
 namespace kaapi::actions {
 
 BuiltIn checkout_action();
+BuiltIn configure_credentials_action();
+BuiltIn ecr_login_action();
 
 }  // namespace kaapi::actions

@@ -14,9 +14,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/sha256.h"
 #include "http/message.h"
 #include "registry/manifest.h"
-#include "registry/sha256.h"
 
 namespace kaapi::registry {
 

@@ -1,4 +1,4 @@
-#include "registry/sha256.h"
+#include "base/sha256.h"
 
 #include <openssl/evp.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace kaapi::registry {
+namespace kaapi {
 namespace {
 
 // Fails only when OpenSSL is built without SHA-256 or memory is out: nothing a caller could handle.
@@ -44,4 +44,4 @@ std::string Sha256::digest() const {
   return "sha256:" + to_hex(std::string_view(reinterpret_cast<const char*>(bytes.data()), length));
 }
 
-}  // namespace kaapi::registry
+}  // namespace kaapi

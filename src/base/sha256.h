@@ -7,7 +7,7 @@
 
 struct evp_md_ctx_st;
 
-namespace kaapi::registry {
+namespace kaapi {
 
 // Not thread-safe.
 class Sha256 {
@@ -29,4 +29,4 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-}  // namespace kaapi::registry
+}  // namespace kaapi

@@ -1,0 +1,127 @@
+#include "actions/runner/action_cache.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "actions/runner/process.h"
+#include "base/text.h"
+
+namespace kaapi::actions::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_commit(std::string_view ref) {
+  return ref.size() == 40 && ref.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Names that become parts of paths and of git's arguments.
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 100 && text != "." && text != ".." && text[0] != '-' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                  c == '.';
+         });
+}
+
+bool is_ref(std::string_view ref) {
+  return !ref.empty() && ref.size() <= 255 && ref[0] != '-' && ref.find("..") == std::string_view::npos &&
+         ref.find_first_of(" \t\n\r:?*[\\^~{") == std::string_view::npos;
+}
+
+}  // namespace
+
+Result<std::string> ActionCache::git(std::vector<std::string> arguments, const std::string& directory) {
+  ProcessRun run;
+  run.argv = std::move(arguments);
+  const char* path = std::getenv("PATH");
+  run.argv.insert(run.argv.begin(), find_program("git", path == nullptr ? "/usr/bin:/bin" : path, "/"));
+  if (run.argv[0].empty()) return make_error(errc::unavailable, "git is not installed here: apt install git");
+  run.directory = directory;
+  run.env = {fmt::format("PATH={}", path == nullptr ? "/usr/bin:/bin" : path),
+             "GIT_TERMINAL_PROMPT=0",
+             "GIT_CONFIG_NOSYSTEM=1",
+             "GIT_CONFIG_GLOBAL=/dev/null",
+             "LC_ALL=C",
+             "HOME=" + folder_};
+  for (const char* name : {"http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"}) {
+    if (const char* value = std::getenv(name)) run.env.push_back(fmt::format("{}={}", name, value));
+  }
+  std::string out, errors;
+  run.on_output = [&out](std::string_view bytes) {
+    out += bytes.substr(0, 1'000'000 - std::min<std::size_t>(out.size(), 1'000'000));
+  };
+  run.on_error = [&errors](std::string_view bytes) {
+    errors += bytes.substr(0, 4096 - std::min<std::size_t>(errors.size(), 4096));
+  };
+  run.timeout = fetch_timeout;
+  StopSource never;
+  const Result<ProcessEnd> end = run_process(run, never, StopLevel::none);
+  if (!end) return end.error();
+  if (end->how == ProcessEnd::How::timed_out) {
+    return make_error(errc::unavailable, fmt::format("git took more than {} minutes", fetch_timeout.count()));
+  }
+  if (end->exit_code != 0) return make_error(errc::unavailable, std::string(trim(errors)));
+  return out;
+}
+
+Result<std::string> ActionCache::resolve(const std::string& url, const std::string& ref) {
+  if (is_commit(ref)) return ref;
+  const Result<std::string> listed = git({"ls-remote", "--", url, ref, fmt::format("{}^{{}}", ref)}, folder_);
+  if (!listed) return listed.error();
+  // A tag goes before a branch, and what an annotated tag points at before the tag itself.
+  std::string branch, tag, peeled;
+  for (const std::string& line : split(*listed, '\n')) {
+    if (line.size() < 42) continue;
+    const std::string name = line.substr(41);
+    if (name == "refs/tags/" + ref + "^{}") peeled = line.substr(0, 40);
+    if (name == "refs/tags/" + ref) tag = line.substr(0, 40);
+    if (name == "refs/heads/" + ref || name == ref) branch = line.substr(0, 40);
+  }
+  for (const std::string& found : {peeled, tag, branch}) {
+    if (is_commit(found)) return found;
+  }
+  return make_error(errc::not_found, fmt::format("there is no tag, branch or full commit '{}'", ref));
+}
+
+Result<FetchedAction> ActionCache::fetch(std::string_view owner, std::string_view name, std::string_view ref) {
+  const std::string what = fmt::format("{}/{}@{}", owner, name, ref);
+  if (!is_name(owner) || !is_name(name) || !is_ref(ref)) {
+    return make_error(errc::invalid, fmt::format("'{}' names no action: expected OWNER/NAME@REF", what));
+  }
+  const std::lock_guard lock(mutex_);
+  const std::string url = fmt::format("{}/{}/{}", base_url_, owner, name);
+  const auto explained = [&](const Error& error) {
+    return make_error(error.code, fmt::format("cannot fetch the action {} from {}: {}; the runner's --actions-url "
+                                              "names where actions come from",
+                                              what, url, error.message));
+  };
+  const Result<std::string> commit = resolve(url, std::string(ref));
+  if (!commit) return explained(commit.error());
+  FetchedAction action;
+  action.commit = *commit;
+  action.folder = fmt::format("{}/{}/{}/{}", folder_, lower(owner), lower(name), *commit);
+  std::error_code failed;
+  if (fs::exists(action.folder, failed)) return action;
+  const std::string fresh = action.folder + ".new";
+  fs::remove_all(fresh, failed);
+  fs::create_directories(fresh, failed);
+  if (failed) return make_error(errc::unavailable, fmt::format("cannot make {}: {}", fresh, failed.message()));
+  const std::vector<std::vector<std::string>> commands = {
+      {"init", "--quiet"},
+      {"fetch", "--quiet", "--depth=1", "--no-tags", "--", url, *commit},
+      {"-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--detach", "FETCH_HEAD"}};
+  for (const auto& command : commands) {
+    if (const Result<std::string> done = git(command, fresh); !done) return explained(done.error());
+  }
+  fs::remove_all(fresh + "/.git", failed);
+  fs::rename(fresh, action.folder, failed);
+  if (failed) return make_error(errc::unavailable, fmt::format("cannot keep {}: {}", what, failed.message()));
+  return action;
+}
+
+}  // namespace kaapi::actions::runner

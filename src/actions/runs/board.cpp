@@ -67,36 +67,39 @@ Board::Place Board::find_job(std::int64_t job_id) {
   return {};
 }
 
-Board::Place Board::acquire(const Acquire& runner, Time now) {
-  std::size_t running = 0;
-  Place next;
+void Board::report(const Acquire& runner, Time now) {
   for (auto& [id, active] : active_) {
     // Not range-for: what is lost may be started again, which adds a job.
     for (std::size_t i = 0; i < active.run.jobs.size(); ++i) {
       Job& job = active.run.jobs[i];
-      if (with_runner(job) && job.runner == runner.name) {
-        const bool named = std::find(runner.running.begin(), runner.running.end(), job.id) != runner.running.end();
-        if (named) job.heard = now;
-        if (!named && job.listeners == 0 && job.heard + settings_.unknown_after <= now) {
-          lose(active.run, job, fmt::format("its runner {} was started again and does not know it", runner.name), now);
-        }
+      if (!with_runner(job) || job.runner != runner.name) continue;
+      if (std::find(runner.running.begin(), runner.running.end(), job.id) != runner.running.end()) {
+        job.heard = now;
+      } else if (job.listeners == 0 && job.heard + settings_.unknown_after <= now) {
+        lose(active.run, job, fmt::format("its runner {} was started again and does not know it", runner.name), now);
       }
-      if (with_runner(job)) ++running;
     }
   }
   settle(now);
-  if (settings_.max_running_jobs > 0 && running >= settings_.max_running_jobs) return {};
+}
+
+Board::Place Board::acquire(const std::string& runner, const std::vector<std::string>& labels, Time now) {
+  std::size_t running = 0;
+  Place next;
   for (auto& [id, active] : active_) {
     for (Job& job : active.run.jobs) {
-      if (job.status != Status::queued || job.superseded || !has_all(runner.labels, job.labels)) continue;
+      if (with_runner(job)) ++running;
+      if (job.status != Status::queued || job.superseded || !has_all(labels, job.labels)) continue;
       if (next.job == nullptr || *job.queued < *next.job->queued) next = {&active, &job};
     }
   }
   if (next.job == nullptr) return {};
+  if (settings_.max_running_jobs > 0 && running >= settings_.max_running_jobs) return {};
   Job& job = *next.job;
   job.status = Status::in_progress;
-  job.reason = fmt::format("runs on {}", runner.name);
-  job.runner = runner.name;
+  job.reason = fmt::format("runs on {}", runner);
+  job.runner = runner;
+  job.contacted = false;
   job.started = job.heard = now;
   job.changed = true;
   open_.insert(next.active->run.id);

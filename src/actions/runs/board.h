@@ -54,9 +54,10 @@ class Board final : private Desk {
   // A new run, or one that was kept: then its runners have lost_after to be heard of.
   Active& add(Run run, std::shared_ptr<const RunFiles> files, Time now);
 
-  // The job that the runner gets next, in progress from now on: the oldest that it has the labels for. Jobs that the
-  // runner was given and does not name any more are lost.
-  Place acquire(const Acquire& runner, Time now);
+  // What a runner says it runs: those jobs are heard of; jobs that it was given and does not name are lost.
+  void report(const Acquire& runner, Time now);
+  // The job that the runner gets next, in progress from now on: the oldest that it has the labels for.
+  Place acquire(const std::string& runner, const std::vector<std::string>& labels, Time now);
   // Its runner is there. `held`: +1 or -1 for a request that is held on behalf of it.
   void heard(std::int64_t job_id, int held, Time now);
   // The end of a job, as its runner tells it. False when the job is not in progress here.

@@ -1,0 +1,80 @@
+#include "actions/runs/commit_workflows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "actions/workflow/call.h"
+#include "actions/workflow/parse.h"
+
+namespace kaapi::actions::runs {
+namespace {
+
+std::shared_ptr<const CommitWorkflows> read(const std::vector<SourceFile>& sources) {
+  auto commit = std::make_shared<CommitWorkflows>();
+  for (const SourceFile& source : sources) {
+    workflow::ParsedWorkflow parsed = workflow::parse_workflow(source.path, source.text);
+    for (const workflow::Fault& fault : parsed.faults) commit->faults.push_back(format_fault(source.path, fault));
+    if (!parsed.workflow || !parsed.faults.empty()) continue;
+    commit->files.texts[source.path] = source.text;
+    commit->files.parsed[source.path] = std::make_shared<const workflow::Workflow>(std::move(*parsed.workflow));
+  }
+  const workflow::WorkflowLookup lookup = [&](std::string_view path) { return commit->files.find(path); };
+  for (const auto& [path, parsed] : commit->files.parsed) {
+    const workflow::ExpandedCalls calls = workflow::expand_calls(*parsed, lookup);
+    for (const workflow::FileFault& fault : calls.faults) {
+      std::string line = format_fault(fault.path, fault.fault);
+      const bool told = std::find(commit->faults.begin(), commit->faults.end(), line) != commit->faults.end();
+      if (!told) commit->faults.push_back(std::move(line));
+    }
+    if (calls.faults.empty()) commit->startable.push_back(path);
+  }
+  return commit;
+}
+
+}  // namespace
+
+std::shared_ptr<const RunFiles> files_of(const CommitWorkflows& commit, const workflow::Workflow& workflow) {
+  auto files = std::make_shared<RunFiles>();
+  const std::function<void(const std::string&)> take = [&](const std::string& path) {
+    const auto parsed = commit.files.parsed.find(path);
+    if (parsed == commit.files.parsed.end() || files->parsed.count(path) > 0) return;
+    files->parsed[path] = parsed->second;
+    files->texts[path] = commit.files.texts.find(path)->second;
+    for (const workflow::Job& job : parsed->second->jobs) {
+      if (job.call) take(job.call->workflow.path);
+    }
+  };
+  take(workflow.path);
+  return files;
+}
+
+Result<std::shared_ptr<const CommitWorkflows>> WorkflowCache::get(std::string_view repository, std::string_view sha) {
+  const std::string key = fmt::format("{} {}", repository, sha);
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::find_if(recent_.begin(), recent_.end(), [&](const auto& entry) { return entry.first == key; });
+  if (found != recent_.end()) {
+    recent_.splice(recent_.begin(), recent_, found);
+    return recent_.front().second;
+  }
+  const Result<std::vector<SourceFile>> sources = source_.workflow_files(repository, sha);
+  if (!sources) return sources.error();
+  recent_.emplace_front(key, read(*sources));
+  if (recent_.size() > max_cached_commits) recent_.pop_back();
+  return recent_.front().second;
+}
+
+RunFiles parse_files(std::map<std::string, std::string, std::less<>> texts) {
+  RunFiles files;
+  for (const auto& [path, text] : texts) {
+    workflow::ParsedWorkflow parsed = workflow::parse_workflow(path, text);
+    if (!parsed.workflow) continue;
+    files.parsed[path] = std::make_shared<const workflow::Workflow>(std::move(*parsed.workflow));
+  }
+  files.texts = std::move(texts);
+  return files;
+}
+
+}  // namespace kaapi::actions::runs

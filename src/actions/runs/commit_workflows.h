@@ -1,0 +1,44 @@
+#pragma once
+// The workflow files of a commit, parsed once.
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actions/protocol/source.h"
+#include "actions/runs/model.h"
+
+namespace kaapi::actions::runs {
+
+inline constexpr std::size_t max_cached_commits = 64;
+
+struct CommitWorkflows {
+  RunFiles files;
+  // ".github/workflows/cd.yml:3:5: ...", also of calls between files; such files start nothing.
+  std::vector<std::string> faults;
+  std::vector<std::string> startable;  // paths of those without faults
+};
+
+// The file itself and all that it calls.
+std::shared_ptr<const RunFiles> files_of(const CommitWorkflows& commit, const workflow::Workflow& workflow);
+
+// Thread-safe.
+class WorkflowCache {
+ public:
+  explicit WorkflowCache(const Source& source) : source_(source) {}
+  // Errors: those of Source.
+  Result<std::shared_ptr<const CommitWorkflows>> get(std::string_view repository, std::string_view sha);
+
+ private:
+  const Source& source_;
+  std::mutex mutex_;
+  std::list<std::pair<std::string, std::shared_ptr<const CommitWorkflows>>> recent_;  // the newest first
+};
+
+// Parses texts that were kept with a run. What has faults, which is none that ran, is left out.
+RunFiles parse_files(std::map<std::string, std::string, std::less<>> texts);
+
+}  // namespace kaapi::actions::runs

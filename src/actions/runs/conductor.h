@@ -1,0 +1,199 @@
+#pragma once
+// Conducts the runs: events become runs, runs become jobs, runners take them. Everything that happens to a run goes
+// through here, one thing at a time: the board decides, the store keeps, who waits is told.
+
+#include <sys/eventfd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "actions/protocol/job_facts.h"
+#include "actions/protocol/job_message.h"
+#include "actions/protocol/push.h"
+#include "actions/protocol/settings.h"
+#include "actions/protocol/source.h"
+#include "actions/protocol/storage.h"
+#include "actions/runs/board.h"
+#include "actions/runs/commit_workflows.h"
+#include "actions/runs/job_logs.h"
+#include "actions/runs/store.h"
+#include "base/clock.h"
+#include "base/file_descriptor.h"
+#include "base/ids.h"
+
+namespace kaapi::actions::runs {
+
+inline constexpr std::size_t max_push_refs = 20;  // of one push that are looked at
+inline constexpr std::int64_t max_run_chain = 3;  // workflow_run after workflow_run, GitHub's limit
+inline constexpr std::chrono::hours watch_token_life{24};
+inline constexpr std::size_t max_steps = 2'000;    // of one job
+inline constexpr std::size_t max_runners = 1'000;  // that are remembered
+
+struct ConductorSettings {
+  std::string data_directory;               // pipeline.db and runs/ in it
+  std::function<std::string()> server_url;  // "http://127.0.0.1:4566"; asked when it is needed
+  BoardSettings board;
+  std::chrono::days keep_runs{90};  // after their end; 0: for ever
+};
+
+// Who asks, for the record and for reviews.
+struct Actor {
+  std::string name;  // for people
+  std::string arn;
+  std::vector<std::string> names{};  // all ARNs by which a reviewer may be meant (of a session: its role's, too)
+};
+
+struct StartRequest {
+  std::string repository;
+  std::string workflow;  // "cd.yml", its path or its name
+  std::string ref;       // empty: the default branch
+  std::map<std::string, std::string> inputs;
+  Actor actor;
+};
+
+struct RunView {
+  Run run;
+  std::map<std::int64_t, std::vector<StepUpdate>> steps;  // by job
+};
+
+struct RunnerView {
+  std::string name;
+  std::vector<std::string> labels;
+  Time heard{};
+  std::vector<std::int64_t> jobs;  // that it runs
+};
+
+// What the token of a job that runs is good for.
+struct JobAccess {
+  std::int64_t run_id = 0, job_id = 0;
+  std::string repository, ref, default_branch;
+  bool may_write_code = false;
+  bool may_ask_token = false;
+  JobFacts facts;
+};
+
+// Thread-safe. Everything handed to open() must outlive it.
+class Conductor final : public PushListener {
+ public:
+  // Goes on with what was not over. Errors: those of the store.
+  static Result<std::unique_ptr<Conductor>> open(ConductorSettings settings, const Source& source,
+                                                 const JobSettings& job_settings, JobStorage& storage,
+                                                 const Clock& clock, IdSource& ids);
+  ~Conductor() override;  // stops
+  Conductor(const Conductor&) = delete;
+  Conductor& operator=(const Conductor&) = delete;
+
+  // The thread that carries out what is due: deadlines, schedules, workflow_run, expiry.
+  void start();
+  // Ends that thread and every wait. Harmless when it is not running.
+  void stop();
+  // What is due now, on the caller's thread; tests call it instead of start().
+  void run_due();
+
+  // Events.
+  PushReport pushed(const PushEvent& event) override;
+  // Errors of these: `NotFound`, `Invalid` (inputs, a workflow with faults), `Conflict`, `Unavailable`.
+  Result<WatchedRun> start_run(const StartRequest& request);
+  Result<PushReport> dispatch_event(const std::string& repository, const std::string& type, json::value payload,
+                                    const Actor& actor);
+
+  // What people do with runs; `repository` must be the run's.
+  Result<std::vector<Run>> list(const RunFilter& filter);
+  Result<RunView> describe(const std::string& repository, std::int64_t run_id);
+  Result<void> cancel(const std::string& repository, std::int64_t run_id, const Actor& actor);
+  Result<WatchedRun> rerun(const std::string& repository, std::int64_t run_id, bool failed_only, const Actor& actor);
+  Result<std::size_t> review(const std::string& repository, std::int64_t run_id, const std::string& environment,
+                             bool approved, const std::string& comment, const Actor& actor);
+  Result<WatchedRun> watch(const std::string& repository, std::int64_t run_id);
+  Result<void> remove(const std::string& repository, std::int64_t run_id);
+
+  // Runners. A token of the same name is replaced when `replace` is set, else it is one more.
+  Result<std::string> create_runner_token(const std::string& name, const std::string& created_by, bool replace);
+  std::vector<RunnerView> runners();
+  bool is_runner(std::string_view token);
+  // nullopt: nothing came within `wait`, or stop() was called.
+  Result<std::optional<JobMessage>> acquire(const Acquire& runner, std::chrono::milliseconds wait);
+
+  // Whose job token that is, while the job runs. Also for git: the password of "x-access-token".
+  std::optional<JobAccess> job_access(std::string_view token);
+  // Whether a token that job_access does not know was the job's: the job is over.
+  bool was_token_of(std::int64_t job_id, std::string_view token);
+  // Whether a job that is over ended like that, as its runner told it. Errors: those of the store.
+  Result<bool> ended_so(std::int64_t job_id, std::string_view conclusion);
+  Result<void> steps(const JobAccess& job, const std::vector<StepUpdate>& steps);
+  // As JobLogs::append.
+  Result<std::int64_t> log(const JobAccess& job, std::int64_t offset, std::string_view text);
+  // Why the job shall end; nullopt: nothing within `wait`, or it is over.
+  std::optional<std::string> cancellation(const JobAccess& job, std::chrono::milliseconds wait);
+  Result<void> complete(const JobAccess& job, const Completion& completion);
+
+  // Following. The run that a watch token is for.
+  std::optional<std::int64_t> watched_run(std::string_view token);
+  // Written to whenever something of the run changes; one of them per follower.
+  void add_follower(std::int64_t run_id, int event_fd);
+  void remove_follower(std::int64_t run_id, int event_fd);
+  Result<RunView> view(std::int64_t run_id);
+  const JobLogs& logs() const { return logs_; }
+
+ private:
+  class SettingsFacts;
+  struct Trigger;
+
+  Conductor(ConductorSettings settings, const Source& source, const JobSettings& job_settings, JobStorage& storage,
+            const Clock& clock, IdSource& ids, std::unique_ptr<Store> store);
+  Result<void> load();
+
+  // All below with mutex_ held, unless said otherwise.
+  Result<void> flush();
+  void tell(std::int64_t run_id);
+  Result<Run> find_run(const std::string& repository, std::int64_t run_id);
+  Result<WatchedRun> watched(const Run& run);
+
+  // Without the lock.
+  Result<WatchedRun> launch(Trigger trigger, const CommitWorkflows& commit, const workflow::Workflow& workflow);
+  void push_ref(const PushEvent& event, const RefUpdate& update, PushReport& report);
+  void announce(std::int64_t run_id, const std::string& action);
+  void fire(const ScheduledWorkflow& schedule);
+  void reschedule(const std::string& repository, const CommitWorkflows& commit);
+  void expire(Time now);
+  void loop();
+  struct Head;  // of the default branch
+  Result<Head> head(const std::string& repository);
+
+  ConductorSettings settings_;
+  const Source& source_;
+  const JobSettings& job_settings_;
+  JobStorage& storage_;
+  const Clock& clock_;
+  IdSource& ids_;
+  std::unique_ptr<Store> store_;
+  JobLogs logs_;
+  WorkflowCache workflows_;
+  std::unique_ptr<SettingsFacts> facts_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;  // something that a held request may wait for
+  std::condition_variable due_;      // for the thread
+  Board board_;
+  std::int64_t next_run_id_ = 1;
+  std::unordered_map<std::string, std::int64_t> job_tokens_;  // by hash
+  std::map<std::string, RunnerView> runners_;
+  std::vector<std::pair<std::int64_t, std::string>> to_announce_;  // runs, and "requested" or "completed"
+  std::vector<ScheduledWorkflow> schedules_;
+  Time next_expiry_{};
+  bool stopping_ = false;
+  bool poked_ = false;
+
+  std::mutex followers_mutex_;
+  std::map<std::int64_t, std::vector<int>> followers_;
+  std::thread thread_;
+};
+
+}  // namespace kaapi::actions::runs

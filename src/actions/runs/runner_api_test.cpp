@@ -1,0 +1,174 @@
+// A runner's side of the runs, over the calls that HTTP makes.
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "actions/runs/test_support.h"
+
+namespace kaapi::actions::runs {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* one_job = R"(
+name: CD
+on: push
+permissions: {contents: read, id-token: write}
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    environment: staging
+    steps:
+      - run: make
+)";
+
+class RunnerApiTest : public testing::Test {
+ protected:
+  void SetUp() override { house.open(); }
+
+  std::string follow(const WatchedRun& watched) {
+    http::Response response = house.ask("GET", fmt::format("runs/{}/follow", watched.run_id), watched.token);
+    EXPECT_EQ(response.status, 200);
+    TextWriter out;
+    EXPECT_TRUE(std::get<http::ProducedBody>(response.body).produce(out));
+    return out.text;
+  }
+
+  House house;
+};
+
+TEST_F(RunnerApiTest, APushBecomesARunThatARunnerTakesAndEnds) {
+  house.settings.vars = {{"REGION", "here"}};
+  house.settings.environment_secrets["staging"] = {{"KEY", "secret"}};
+  const std::string sha = house.source.add(1, {{"cd.yml", one_job}});
+  const PushReport report = house.push(sha);
+  ASSERT_EQ(report.runs.size(), 1U);
+  EXPECT_EQ(report.runs[0].name, "CD #1");
+  EXPECT_THAT(report.lines, testing::Contains("CD #1 started: kaapi run watch 1"));
+  EXPECT_EQ(house.run(1).status, Status::queued);
+
+  const json::value asked = to_json(Acquire{"r1", {"ubuntu-latest", "self-hosted"}, {}});
+  EXPECT_EQ(house.ask("POST", "acquire", "wrong", json::serialize(asked)).status, 401);
+  const http::Response answer = house.ask("POST", "acquire", house.runner_token, json::serialize(asked));
+  ASSERT_EQ(answer.status, 200) << text_of(answer);
+  const JobMessage job = job_message_from(parse_json(text_of(answer)).value()).value();
+  EXPECT_EQ(job.job, "build");
+  EXPECT_EQ(job.workflow_text, one_job);
+  EXPECT_EQ(job.environment, "staging");
+  EXPECT_TRUE(job.may_ask_token);
+  EXPECT_FALSE(job.may_write_code);
+  EXPECT_EQ(job.contexts.at("vars").at("REGION"), json::value("here"));
+  EXPECT_EQ(job.contexts.at("secrets").at("KEY"), json::value("secret"));
+  EXPECT_EQ(job.contexts.at("secrets").at("GITHUB_TOKEN"), json::value(job.token));
+  EXPECT_EQ(job.contexts.at("github").at("ref_name"), json::value("main"));
+  EXPECT_EQ(job.contexts.at("github").at("event").at("head_commit").at("message"), json::value("Change something"));
+  EXPECT_EQ(job.event.at("after"), json::value(sha));
+  EXPECT_EQ(house.ask("POST", "acquire", house.runner_token, json::serialize(asked)).status, 204);
+
+  const std::string path = fmt::format("jobs/{}/", job.job_id);
+  EXPECT_EQ(house.ask("POST", path + "log?offset=0", job.token, "one\ntwo\n").status, 204);
+  const std::string steps = R"({"steps":[{"number":1,"name":"Set up job","status":"completed","conclusion":"success",)"
+                            R"("started_ms":1,"ended_ms":2,"log_from":0,"log_to":4},{"number":2,"name":"Run make",)"
+                            R"("status":"completed","conclusion":"success","log_from":4,"log_to":8}]})";
+  EXPECT_EQ(house.ask("POST", path + "steps", job.token, steps).status, 204);
+  EXPECT_EQ(house.ask("GET", path + "commands", job.token).status, 204);
+  EXPECT_EQ(text_of(house.ask("GET", path + "id-token?audience=sts", job.token)),
+            R"({"value":"kaapi/demo staging sts"})");
+  EXPECT_TRUE(house.complete(job));
+  EXPECT_TRUE(house.complete(job)) << "again, as when the answer was lost";
+  EXPECT_FALSE(house.complete(job, "failure"));
+  EXPECT_EQ(house.ask("GET", path + "commands", job.token).status, 410);
+  EXPECT_EQ(house.ask("GET", path + "commands", house.runner_token).status, 401);
+
+  const auto run = house.run(1);
+  EXPECT_EQ(run.status, Status::completed);
+  EXPECT_EQ(run.conclusion, Outcome::success);
+  const std::string events = follow(report.runs[0]);
+  EXPECT_THAT(events, HasSubstr(R"("kind":"log","job_id":1,"name":"","status":"","conclusion":"","text":"one\n")"));
+  EXPECT_LT(events.find("Set up job"), events.find("one"));
+  EXPECT_LT(events.find("Run make"), events.find("two"));
+  EXPECT_THAT(events, testing::EndsWith("\"text\":\"all jobs succeeded\"}\n"));
+}
+
+TEST_F(RunnerApiTest, ALogIsAppendedOnceAndWithoutGaps) {
+  house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  const JobMessage job = house.acquire().value();
+  const std::string path = fmt::format("jobs/{}/log?offset=", job.job_id);
+  EXPECT_EQ(house.ask("POST", path + "0", job.token, "abc").status, 204);
+  EXPECT_EQ(house.ask("POST", path + "0", job.token, "abcdef").status, 204);
+  EXPECT_EQ(house.ask("POST", path + "2", job.token, "c").status, 204);
+  const http::Response gap = house.ask("POST", path + "9", job.token, "x");
+  EXPECT_EQ(gap.status, 409);
+  EXPECT_THAT(text_of(gap), HasSubstr("\"size\":6"));
+  EXPECT_EQ(house.conductor->logs().read(job.run_id, job.job_id, 0, 100).value(), "abcdef");
+}
+
+TEST_F(RunnerApiTest, WithoutThePermissionThereIsNoIdToken) {
+  house.push(house.source.add(
+      1, {{"cd.yml", "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: a\n"}}));
+  const JobMessage job = house.acquire().value();
+  EXPECT_FALSE(job.may_ask_token);
+  const http::Response refused = house.ask("GET", fmt::format("jobs/{}/id-token", job.job_id), job.token);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(text_of(refused), HasSubstr("id-token: write"));
+}
+
+TEST_F(RunnerApiTest, FollowingIsLiveAndSeesWhatComesLater) {
+  const PushReport report = house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  http::Response response = house.ask("GET", "runs/1/follow", report.runs[0].token);
+  TextWriter out;
+  bool whole = false;
+  std::thread follower([&] { whole = std::get<http::ProducedBody>(response.body).produce(out); });
+  const JobMessage job = house.acquire().value();
+  EXPECT_EQ(house.ask("POST", fmt::format("jobs/{}/log?offset=0", job.job_id), job.token, "hello\n").status, 204);
+  EXPECT_TRUE(house.complete(job, "failure"));
+  follower.join();
+  EXPECT_TRUE(whole);
+  EXPECT_THAT(out.text, HasSubstr("hello"));
+  EXPECT_THAT(out.text, HasSubstr(R"("kind":"end")"));
+  EXPECT_THAT(out.text, HasSubstr(R"("conclusion":"failure")"));
+}
+
+TEST_F(RunnerApiTest, AFollowerThatGoesIsLetGo) {
+  const PushReport report = house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  http::Response response = house.ask("GET", "runs/1/follow", report.runs[0].token);
+  TextWriter out;
+  std::thread follower([&] { EXPECT_FALSE(std::get<http::ProducedBody>(response.body).produce(out)); });
+  out.hang_up();
+  follower.join();
+  EXPECT_EQ(house.ask("GET", "runs/2/follow", report.runs[0].token).status, 401);
+}
+
+TEST_F(RunnerApiTest, ACancelReachesARunnerThatListens) {
+  house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  const JobMessage job = house.acquire().value();
+  const JobAccess access = house.conductor->job_access(job.token).value();
+  std::optional<std::string> reason;
+  std::thread listener([&] { reason = house.conductor->cancellation(access, std::chrono::minutes(1)); });
+  EXPECT_TRUE(house.conductor->cancel("kaapi/demo", 1, House::ada()));
+  listener.join();
+  EXPECT_EQ(reason, "ada cancelled it");
+  EXPECT_EQ(house.run(1).status, Status::in_progress);
+  EXPECT_TRUE(house.complete(job, "cancelled"));
+  EXPECT_EQ(house.run(1).conclusion, Outcome::cancelled);
+}
+
+TEST_F(RunnerApiTest, ARunnerThatWaitsGetsWhatIsPushed) {
+  const std::string sha = house.source.add(1, {{"cd.yml", one_job}});
+  Result<std::optional<JobMessage>> got = std::optional<JobMessage>();
+  std::thread runner([&] { got = house.conductor->acquire({"r1", {"ubuntu-latest"}, {}}, std::chrono::minutes(1)); });
+  house.push(sha);
+  runner.join();
+  ASSERT_TRUE(got && *got);
+  EXPECT_EQ((*got)->job, "build");
+}
+
+TEST_F(RunnerApiTest, StoppingEndsEveryWait) {
+  std::thread runner([&] { EXPECT_FALSE(*house.conductor->acquire({"r1", {}, {}}, std::chrono::minutes(5))); });
+  house.conductor->stop();
+  runner.join();
+}
+
+}  // namespace
+}  // namespace kaapi::actions::runs

@@ -1,0 +1,256 @@
+#pragma once
+// What the tests of this folder share: a repository, settings and storage in memory.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actions/protocol/job_facts.h"
+#include "actions/runs/conductor.h"
+#include "actions/runs/runner_api.h"
+#include "base/test_directory.h"
+
+namespace kaapi::actions::runs {
+
+inline std::string commit_id(int number) {
+  return fmt::format("{:040x}", number);
+}
+
+// Commits are numbered; each is a set of workflow files. Not thread-safe while it is filled.
+class FakeSource final : public Source {
+ public:
+  struct Entry {
+    std::vector<SourceFile> files;
+    std::string message = "Change something";
+    std::vector<std::string> changed;
+  };
+  std::map<std::string, Entry> commits;
+  std::map<std::string, std::string> refs;  // by full name
+  mutable int reads = 0;
+
+  std::string add(int number, std::vector<std::pair<std::string, std::string>> files,
+                  const std::string& ref = "refs/heads/main") {
+    Entry entry;
+    for (auto& [name, text] : files) entry.files.push_back({".github/workflows/" + name, std::move(text)});
+    commits[commit_id(number)] = std::move(entry);
+    refs[ref] = commit_id(number);
+    return commit_id(number);
+  }
+
+  Result<std::vector<SourceFile>> workflow_files(std::string_view, std::string_view sha) const override {
+    ++reads;
+    const auto found = commits.find(std::string(sha));
+    if (found == commits.end()) return make_error(errc::not_found, "no such commit");
+    return found->second.files;
+  }
+  Result<std::optional<std::vector<std::string>>> changed(std::string_view, std::string_view, std::string_view after,
+                                                          std::size_t) const override {
+    return std::optional(commits.at(std::string(after)).changed);
+  }
+  Result<Commit> commit(std::string_view, std::string_view sha) const override {
+    const auto found = commits.find(std::string(sha));
+    if (found == commits.end()) return make_error(errc::not_found, "no such commit");
+    return Commit{std::string(sha), found->second.message, "Ada", "ada@example.com", from_millis(1'750'000'000'000)};
+  }
+  Result<Resolved> resolve(std::string_view, std::string_view ref) const override {
+    for (const std::string& name :
+         {std::string(ref), fmt::format("refs/heads/{}", ref), fmt::format("refs/tags/{}", ref)}) {
+      const auto found = refs.find(name);
+      if (found != refs.end()) return Resolved{name, found->second};
+    }
+    return make_error(errc::not_found, fmt::format("there is no {}", ref));
+  }
+  Result<std::string> default_branch(std::string_view) const override { return std::string("main"); }
+  bool is_protected(std::string_view, std::string_view ref) const override { return ref == "refs/heads/main"; }
+};
+
+class FakeSettings final : public JobSettings {
+ public:
+  using Texts = std::map<std::string, std::string>;
+  Texts vars, repository_secrets;
+  std::map<std::string, Texts> environment_vars, environment_secrets;
+  std::map<std::string, Protection> protections;
+
+  Result<Texts> variables(std::string_view, std::string_view environment) const override {
+    return merged(vars, environment_vars, environment);
+  }
+  Result<Texts> secrets(std::string_view, std::string_view environment) const override {
+    return merged(repository_secrets, environment_secrets, environment);
+  }
+  Result<Protection> protection(std::string_view, std::string_view environment) const override {
+    const auto found = protections.find(std::string(environment));
+    return found == protections.end() ? Protection{} : found->second;
+  }
+
+ private:
+  static Texts merged(Texts base, const std::map<std::string, Texts>& by_environment, std::string_view environment) {
+    const auto found = by_environment.find(std::string(environment));
+    if (found == by_environment.end()) return base;
+    for (const auto& [name, value] : found->second) base[name] = value;
+    return base;
+  }
+};
+
+class FakeStorage final : public JobStorage {
+ public:
+  std::vector<std::int64_t> forgotten;
+  std::map<std::string, std::string> stored;
+
+  Result<Artifact> put_artifact(std::string_view, std::int64_t run_id, std::string_view name, std::optional<int>, bool,
+                                http::BodyReader& body) override {
+    std::vector<char> buffer(1024);
+    std::string text;
+    for (Result<std::size_t> got = body.read(buffer); got && *got > 0; got = body.read(buffer)) {
+      text.append(buffer.data(), *got);
+    }
+    stored[std::string(name)] = text;
+    return Artifact{1, run_id, std::string(name), text.size(), "sha256:0"};
+  }
+  Result<std::vector<Artifact>> artifacts(std::int64_t run_id) const override {
+    std::vector<Artifact> all;
+    for (const auto& [name, text] : stored) all.push_back({1, run_id, name, text.size(), "sha256:0"});
+    return all;
+  }
+  Result<http::FileBody> artifact(std::int64_t, std::string_view) const override {
+    return make_error(errc::not_found, "there is no such artifact");
+  }
+  Result<void> put_cache(std::string_view, std::string_view, std::string_view, std::string_view,
+                         http::BodyReader&) override {
+    return make_error(errc::conflict, "there is such a cache");
+  }
+  Result<std::optional<CacheHit>> cache(std::string_view, std::string_view, std::string_view, std::string_view,
+                                        const std::vector<std::string>&, std::string_view) override {
+    return std::optional<CacheHit>();
+  }
+  Result<void> forget_run(std::int64_t run_id) override {
+    forgotten.push_back(run_id);
+    return ok();
+  }
+};
+
+class FakeIssuer final : public TokenIssuer {
+ public:
+  Result<std::string> issue(const JobFacts& job, const std::string& audience) override {
+    return fmt::format("{} {} {}", job.repository, job.environment, audience);
+  }
+};
+
+class TextReader final : public http::BodyReader {
+ public:
+  explicit TextReader(std::string_view text) : text_(text) {}
+  Result<std::size_t> read(std::span<char> buffer) override {
+    const std::size_t count = std::min(buffer.size(), text_.size());
+    std::memcpy(buffer.data(), text_.data(), count);
+    text_.remove_prefix(count);
+    return count;
+  }
+
+ private:
+  std::string_view text_;
+};
+
+// Collects what is produced. The peer of its descriptor is open until hang_up().
+class TextWriter final : public http::BodyWriter {
+ public:
+  TextWriter() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_), 0); }
+  ~TextWriter() override {
+    ::close(ends_[0]);
+    if (ends_[1] >= 0) ::close(ends_[1]);
+  }
+  Result<void> write(std::string_view bytes) override {
+    text += bytes;
+    return ok();
+  }
+  int descriptor() const override { return ends_[0]; }
+  void hang_up() { ::close(std::exchange(ends_[1], -1)); }
+  std::string text;
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+// A conductor with everything around it in memory, but for its folder.
+struct House {
+  TestDirectory folder;
+  FakeSource source;
+  FakeSettings settings;
+  FakeStorage storage;
+  FakeIssuer issuer;
+  ManualClock clock;
+  SeededIds ids{7};
+  BoardSettings board;
+  std::chrono::days keep_runs{90};
+  std::unique_ptr<Conductor> conductor;
+  std::unique_ptr<RunnerApi> api;
+  std::string runner_token;
+
+  void open() {
+    conductor.reset();
+    ConductorSettings own{folder.path(), [] { return std::string("http://127.0.0.1:4566"); }, board, keep_runs};
+    auto opened = Conductor::open(own, source, settings, storage, clock, ids);
+    ASSERT_TRUE(opened) << opened.error().message;
+    conductor = std::move(*opened);
+    api = std::make_unique<RunnerApi>(*conductor, storage, issuer, std::chrono::milliseconds(0));
+    runner_token = conductor->create_runner_token("local", "root", true).value();
+  }
+  PushReport push(const std::string& sha, const std::string& ref = "refs/heads/main") const {
+    return conductor->pushed(
+        {"kaapi/demo", "ada", "arn:aws:iam::123456789012:user/ada", {{ref, commit_id(0), sha, false}}});
+  }
+  http::Response ask(const std::string& method, const std::string& path, const std::string& token,
+                     const std::string& body = "") const {
+    http::RequestHead head;
+    head.method = method;
+    head.target = "/runner/v1/" + path;
+    head.path = head.target.substr(0, head.target.find('?'));
+    if (head.target.find('?') != std::string::npos) head.query = head.target.substr(head.target.find('?') + 1);
+    head.headers.add("Authorization", "Bearer " + token);
+    TextReader reader(body);
+    return (*api)(head, reader);
+  }
+  // The next job for a runner with these labels, or nullopt.
+  std::optional<JobMessage> acquire(std::vector<std::string> labels = {"ubuntu-latest"}, const std::string& name = "r1",
+                                    std::vector<std::int64_t> running = {}) const {
+    const Acquire runner{name, std::move(labels), std::move(running)};
+    auto answer = conductor->acquire(runner, std::chrono::milliseconds(0));
+    EXPECT_TRUE(answer) << answer.error().message;
+    return answer ? std::move(*answer) : std::nullopt;
+  }
+  bool complete(const JobMessage& job, const std::string& conclusion = "success", json::object outputs = {}) const {
+    Completion completion;
+    completion.conclusion = conclusion;
+    completion.outputs = std::move(outputs);
+    const auto answer =
+        ask("POST", fmt::format("jobs/{}/complete", job.job_id), job.token, json::serialize(to_json(completion)));
+    return answer.status == 204;
+  }
+  Run run(std::int64_t id) const {
+    auto view = conductor->describe("kaapi/demo", id);
+    EXPECT_TRUE(view) << view.error().message;
+    return view ? std::move(view->run) : Run{};
+  }
+  static Actor ada() { return {"ada", "arn:aws:iam::123456789012:user/ada"}; }
+};
+
+inline const Job& job_named(const Run& run, std::string_view name) {
+  for (const Job& job : run.jobs) {
+    if (job.name == name && !job.superseded) return job;
+  }
+  static const Job none;
+  ADD_FAILURE() << "there is no job " << name;
+  return none;
+}
+
+inline std::string text_of(const http::Response& response) {
+  const auto* text = std::get_if<std::string>(&response.body);
+  return text == nullptr ? "" : *text;
+}
+
+}  // namespace kaapi::actions::runs

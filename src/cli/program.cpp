@@ -13,6 +13,8 @@
 #include "cli/doctor.h"
 #include "cli/env.h"
 #include "cli/iam.h"
+#include "cli/runner.h"
+#include "cli/settings.h"
 #include "cli/status.h"
 
 namespace kaapi::cli {
@@ -41,6 +43,8 @@ second one at once; either way tasks keep running, and the next start adopts the
 constexpr const char* env_help = R"help(Examples:
   eval "$(kaapi env)"
   eval "$(kaapi env --data ~/staging)"; aws sts get-caller-identity
+
+`kaapi env set NAME=VALUE`, `kaapi env create production` and so on are for the jobs of a repository.
 
 Clients older than 2.13, such as Debian's, do not read AWS_ENDPOINT_URL:
   alias aws='aws --endpoint-url "$AWS_ENDPOINT_URL"')help";
@@ -105,6 +109,7 @@ struct Arguments {
   RotateRootCommand rotate_root;
   AuditCommand audit;
   DoctorCommand doctor;
+  RunnerCommand runner;
   std::string since;
   std::string listen;
   std::string auth = "on";
@@ -170,7 +175,8 @@ CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& dat
 }
 
 CLI::App* add_env(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
-  CLI::App* command = program.add_subcommand("env", "Print the export lines for AWS clients");
+  CLI::App* command = program.add_subcommand(
+      "env", "Print the export lines for AWS clients; manage variables and environments of jobs");
   add_data(*command, arguments.env.data_dir, data_dir);
   command->add_option("--endpoint", arguments.env.endpoint, "Print this endpoint instead of the running one")
       ->type_name("URL");
@@ -282,13 +288,16 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
   Arguments arguments;
   const std::string data_dir = default_data_dir(surroundings);
   const CLI::App* up = add_up(program, arguments, data_dir);
-  const CLI::App* env = add_env(program, arguments, data_dir);
+  CLI::App* env = add_env(program, arguments, data_dir);
   const CLI::App* status = add_status(program, arguments, data_dir);
   const CLI::App* why = add_why(program, arguments, data_dir);
   const CLI::App* rotate_root = add_rotate_root(program, arguments, data_dir);
   const CLI::App* audit = add_audit(program, arguments, data_dir);
   const CLI::App* doctor = add_doctor(program, arguments, data_dir);
+  const RunnerCommands runner = add_runner_commands(program, arguments.runner);
   program.add_subcommand("version", "Print the version");
+  ChosenCommand chosen;
+  add_settings_commands(program, *env, data_dir, chosen);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
@@ -301,6 +310,7 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
     err << program.help();
     return exit_usage;
   }
+  if (chosen) return chosen(surroundings, out, err);
   if (up->parsed()) {
     arguments.up.listen = parse_listen_address(arguments.listen).value();
     arguments.up.auth = arguments.auth == "on";
@@ -321,6 +331,8 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
     if (!arguments.since.empty()) arguments.audit.since = parse_duration(arguments.since).value();
     return run_audit(arguments.audit, surroundings, out, err);
   }
+  if (runner.runner->parsed()) return run_runner(arguments.runner, err);
+  if (runner.run_job->parsed()) return run_runner_job();
   if (doctor->parsed()) return run_doctor(arguments.doctor, surroundings, out);
   out << "kaapi " << surroundings.version << "\n";
   return exit_success;

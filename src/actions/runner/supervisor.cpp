@@ -1,0 +1,267 @@
+#include "actions/runner/supervisor.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include "actions/protocol/runner_api.h"
+#include "actions/runner/process.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace kaapi::actions::runner {
+namespace {
+
+// Beyond what the platform holds a request for.
+constexpr std::chrono::seconds acquire_limit = acquire_wait + std::chrono::seconds(15);
+constexpr int report_attempts = 5;
+
+Result<void> make_folder(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return file_error("make the folder", path);
+  // Job users pass through; what is inside is each job's own.
+  if (::chmod(path.c_str(), mode) != 0) return file_error("set the mode of", path);
+  return ok();
+}
+
+http::ClientRequest post(std::string target, const std::string& token, std::string body) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.target = std::move(target);
+  request.headers.add("authorization", "Bearer " + token);
+  request.headers.add("content-type", "application/json");
+  request.body = std::move(body);
+  return request;
+}
+
+std::string client_version() {
+  ProcessRun what;
+  const char* path = std::getenv("PATH");
+  what.argv = {find_program("docker", path == nullptr ? "/usr/bin:/bin" : path, "/"), "--version"};
+  if (what.argv[0].empty()) return {};
+  std::string out;
+  what.on_output = [&out](std::string_view bytes) { out += bytes; };
+  what.timeout = std::chrono::seconds(10);
+  StopSource never;
+  const Result<ProcessEnd> end = run_process(what, never, StopLevel::none);
+  return end && end->exit_code == 0 ? out : std::string();
+}
+
+}  // namespace
+
+std::vector<std::string> default_labels() {
+  utsname about{};
+  ::uname(&about);
+  const std::string_view machine = about.machine;
+  const bool arm = machine == "aarch64";
+  std::vector<std::string> labels = {"self-hosted", "linux", arm ? "arm64" : "x64", "ubuntu-latest"};
+  for (const char* version : {"ubuntu-24.04", "ubuntu-22.04", "ubuntu-20.04"}) labels.emplace_back(version);
+  if (arm) labels.insert(labels.end(), {"ubuntu-24.04-arm", "ubuntu-22.04-arm"});
+  return labels;
+}
+
+std::string docker_buildkit() {
+  for (const char* folder : {"/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins",
+                             "/usr/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins"}) {
+    if (::access(fmt::format("{}/docker-buildx", folder).c_str(), X_OK) == 0) return "1";
+  }
+  // "Docker version 20.10.24, build ...": up to 22 the client has BuildKit in itself.
+  const std::string version = client_version();
+  const std::size_t digits = version.find_first_of("0123456789");
+  if (digits == std::string::npos) return {};
+  const std::string_view major = std::string_view(version).substr(digits, version.find('.', digits) - digits);
+  const auto number = parse_number(major);
+  return number && *number >= 18 && *number < 23 ? "1" : "";
+}
+
+struct Supervisor::Answer {
+  int status = 0;
+  std::string body;
+};
+
+Supervisor::Supervisor(RunnerConfig config) : config_(std::move(config)), client_(config_.server.endpoint) {}
+
+Supervisor::~Supervisor() {
+  stop();
+}
+
+Result<void> Supervisor::start() {
+  if (const Result<void> made = make_folder(config_.work_folder, 0711); !made) return made.error();
+  const std::string lock = config_.work_folder + "/.lock";
+  lock_file_ = FileDescriptor(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_file_) return file_error("open", lock);
+  if (::flock(lock_file_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return make_error(errc::conflict, fmt::format("another runner works in {}: give this one its own with --work",
+                                                  config_.work_folder));
+  }
+  std::vector<JobChildConfig> slots;
+  for (std::size_t number = 0; number < config_.slots; ++number) {
+    Result<std::optional<JobUser>> user = job_user(config_.job_user, number);
+    if (!user) return user.error();
+    JobChildConfig slot;
+    slot.user = *user;
+    if (*user) end_processes_of(**user);
+    slot.work_folder = config_.work_folder;
+    slot.program = config_.program;
+    slot.arguments = config_.arguments;
+    slots.push_back(std::move(slot));
+  }
+  clean_up_after_all(config_.work_folder);
+  const std::string action_folder = config_.work_folder + "/actions";
+  if (const Result<void> made = make_folder(action_folder, 0755); !made) return made.error();
+  actions_ = std::make_unique<ActionCache>(config_.actions_url, action_folder);
+  std::signal(SIGPIPE, SIG_IGN);
+  const std::string buildkit = docker_buildkit();
+  for (JobChildConfig& slot : slots) {
+    slot.place.server_url = config_.server.url;
+    slot.place.action_folder = action_folder;
+    slot.place.runner_name = config_.name;
+    slot.place.label_images = config_.label_images;
+    slot.place.originals = config_.originals;
+    slot.place.docker_buildkit = buildkit;
+    slot.place.lost_after_ms = std::chrono::milliseconds(runner_lost_after).count();
+    threads_.emplace_back([this, slot] { work(slot); });
+  }
+  log::info("runner", "{} asks {} for jobs, {} at once, labels {}", config_.name, config_.server.url, config_.slots,
+            fmt::join(config_.labels, ", "));
+  return ok();
+}
+
+void Supervisor::stop() {
+  stop_.raise(StopLevel::cancel, "the runner was stopped");
+  {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Supervisor::work(const JobChildConfig& slot) {
+  std::chrono::milliseconds wait{0};
+  while (!stopping()) {
+    if (const std::optional<JobMessage> message = acquire(wait)) {
+      run(slot, *message);
+      continue;
+    }
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, wait, [this] { return stopping(); });
+  }
+}
+
+// Waits for the answer, or for the runner's end.
+std::optional<Supervisor::Answer> Supervisor::ask(const http::ClientRequest& request) {
+  Answer answer;
+  bool over = false;
+  bool whole = false;
+  http::Client::StreamCallbacks callbacks;
+  callbacks.on_head = [&](int status, const http::Headers&) {
+    const std::lock_guard lock(mutex_);
+    answer.status = status;
+  };
+  callbacks.on_bytes = [&](std::string_view bytes) {
+    const std::lock_guard lock(mutex_);
+    if (answer.body.size() + bytes.size() <= max_job_message_bytes) answer.body += bytes;
+  };
+  callbacks.on_end = [&](const Result<void>& end) {
+    const std::lock_guard lock(mutex_);
+    over = true;
+    whole = end.has_value();
+    if (!end) answer.body = end.error().message;
+    changed_.notify_all();
+  };
+  auto stream = client_.stream(request, std::move(callbacks));
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, acquire_limit, [&] { return over || stopping(); });
+  }
+  // No callback runs any more after this.
+  stream.reset();
+  if (!over) return std::nullopt;
+  if (!whole) answer.status = 0;
+  return answer;
+}
+
+std::optional<JobMessage> Supervisor::acquire(std::chrono::milliseconds& wait) {
+  Acquire what;
+  what.name = config_.name;
+  what.labels = config_.labels;
+  {
+    const std::lock_guard lock(mutex_);
+    what.running.assign(running_.begin(), running_.end());
+  }
+  const std::optional<Answer> answer =
+      ask(post(fmt::format("{}acquire", runner_api_path), config_.token, json::serialize(to_json(what))));
+  std::string trouble;
+  if (!answer) {
+    trouble = "no answer in time";
+  } else if (answer->status == 204) {
+    wait = std::chrono::milliseconds(0);
+    const std::lock_guard lock(mutex_);
+    last_trouble_.clear();
+    return std::nullopt;
+  } else if (answer->status == 200) {
+    const Result<json::value> value = parse_json(answer->body);
+    Result<JobMessage> message = value ? job_message_from(*value) : Result<JobMessage>(value.error());
+    if (message) {
+      wait = std::chrono::milliseconds(0);
+      return std::move(*message);
+    }
+    trouble = "a job that cannot be read: " + message.error().message;
+  } else {
+    http::ClientResponse said;
+    said.status = answer->status;
+    said.body = answer->body;
+    trouble = answer->status == 0 ? answer->body : answer_text(said);
+    if (answer->status == 401) trouble += "; is the token file the one that the platform wrote?";
+  }
+  wait = std::clamp(wait * 2, acquire_retry_min, acquire_retry_max);
+  const std::lock_guard lock(mutex_);
+  if (!stopping() && std::exchange(last_trouble_, trouble) != trouble) {
+    log::warn("runner", "no jobs from {}: {}; trying again", config_.server.url, trouble);
+  }
+  return std::nullopt;
+}
+
+void Supervisor::run(const JobChildConfig& slot, const JobMessage& message) {
+  {
+    const std::lock_guard lock(mutex_);
+    running_.insert(message.job_id);
+  }
+  log::info("runner", "job {} begins: {} of {}", message.job_id, message.name, message.repository);
+  const JobChildEnd end = run_job_child(slot, message, *actions_, stop_);
+  if (!end.delivered) {
+    log::error("runner", "job {}: {}", message.job_id, end.reason);
+    report_broken(message, end.reason);
+  }
+  log::info("runner", "job {} is over", message.job_id);
+  const std::lock_guard lock(mutex_);
+  running_.erase(message.job_id);
+}
+
+// The job's process could not say itself how it ended.
+void Supervisor::report_broken(const JobMessage& message, const std::string& reason) {
+  Completion completion;
+  completion.conclusion = stopping() ? "cancelled" : "failure";
+  completion.reason = reason;
+  const http::ClientRequest request = post(fmt::format("{}jobs/{}/complete", runner_api_path, message.job_id),
+                                           message.token, json::serialize(to_json(completion)));
+  std::chrono::milliseconds wait = acquire_retry_min;
+  for (int attempt = 0; attempt < report_attempts; ++attempt) {
+    const Result<http::ClientResponse> answer = client_.send(request, std::chrono::seconds(10));
+    if (answer && answer->status < 500) return;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, wait, [this] { return stopping(); });
+    wait *= 2;
+  }
+  log::warn("runner", "the platform could not be told how job {} ended", message.job_id);
+}
+
+}  // namespace kaapi::actions::runner

@@ -6,14 +6,16 @@
 #include "aws/gen/iam.h"
 #include "aws/gen/logs.h"
 #include "aws/gen/platform.h"
+#include "aws/gen/runs.h"
 #include "aws/gen/settings.h"
 #include "aws/gen/sts.h"
 
 namespace kaapi::aws {
 
 const ServiceInfo* find_service(std::string_view name) {
-  for (const ServiceInfo* service : {&cloudtrail::info(), &ecr::info(), &ecs::info(), &git::info(), &iam::info(),
-                                     &platform::info(), &logs::info(), &settings::info(), &sts::info()}) {
+  for (const ServiceInfo* service :
+       {&cloudtrail::info(), &ecr::info(), &ecs::info(), &git::info(), &iam::info(), &platform::info(), &logs::info(),
+        &runs::info(), &settings::info(), &sts::info()}) {
     if (service->name == name) return service;
   }
   return nullptr;

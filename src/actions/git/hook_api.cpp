@@ -1,0 +1,83 @@
+#include "actions/git/hook_api.h"
+
+#include "actions/protocol/fields.h"
+
+namespace kaapi::actions::git {
+namespace {
+
+int status_of(const Error& error) {
+  if (error.code == errc::not_found) return 401;
+  if (error.code == errc::too_large) return 413;
+  return error.code == errc::invalid ? 400 : 500;
+}
+
+}  // namespace
+
+json::value to_json(const PushReport& report) {
+  json::array runs;
+  for (const WatchedRun& run : report.runs) {
+    runs.push_back(json::object{{"run_id", run.run_id}, {"name", run.name}, {"path", run.path}, {"token", run.token}});
+  }
+  return json::object{{"lines", json::value_from(report.lines)}, {"runs", std::move(runs)}};
+}
+
+Result<PushReport> push_report_from(const json::value& value) {
+  PushReport report;
+  Fields fields(value, "report of a push");
+  fields.read("lines", report.lines);
+  fields.read_list("runs", report.runs, [](const json::value& item) -> Result<WatchedRun> {
+    WatchedRun run;
+    Fields one(item, "run");
+    one.read("run_id", run.run_id);
+    one.read("name", run.name);
+    one.read("path", run.path);
+    one.read("token", run.token);
+    if (const Result<void> done = one.done(); !done) return done.error();
+    return run;
+  });
+  if (const Result<void> done = fields.done(); !done) return done.error();
+  return report;
+}
+
+http::Response HookApi::operator()(const http::Request& request) const {
+  constexpr std::string_view bearer = "Bearer ";
+  const std::string_view header = request.head.headers.find("Authorization").value_or("");
+  const std::string_view path = std::string_view(request.head.path).substr(hook_path.size() - 1);
+  const auto failed = [](const Error& error) {
+    return http::Response::json(status_of(error), json::serialize(json::object{{"message", error.message}}));
+  };
+  if (request.head.method != "POST" || !header.starts_with(bearer)) {
+    return failed(make_error(errc::not_found, "only the hooks of a push call here"));
+  }
+  const Result<json::value> body = parse_json(request.body);
+  if (!body) return failed(make_error(errc::invalid, body.error().message));
+  const Result<json::value> answered = answer(path, header.substr(bearer.size()), *body);
+  if (!answered) return failed(answered.error());
+  if (answered->is_null()) return http::Response::text(204, "");
+  return http::Response::json(200, json::serialize(*answered));
+}
+
+Result<json::value> HookApi::answer(std::string_view path, std::string_view token, const json::value& body) const {
+  if (path == "/failed") {
+    const Result<void> told = pushes_.fail(token, string_member(body, "why").substr(0, 1000));
+    if (!told) return told.error();
+    return json::value(nullptr);
+  }
+  const Result<std::vector<RefUpdate>> updates = updates_from(body);
+  if (!updates) return updates.error();
+  if (path == "/pre-receive") {
+    const auto refusals = pushes_.judge(token, *updates);
+    if (!refusals) return refusals.error();
+    json::array list;
+    for (const Refusal& one : *refusals) list.push_back(json::object{{"ref", one.ref}, {"why", one.why}});
+    return json::value(json::object{{"refusals", std::move(list)}});
+  }
+  if (path == "/post-receive") {
+    const auto report = pushes_.report(token, *updates);
+    if (!report) return report.error();
+    return to_json(*report);
+  }
+  return make_error(errc::invalid, "there is no such hook");
+}
+
+}  // namespace kaapi::actions::git

@@ -1,0 +1,44 @@
+#pragma once
+// Which refs of a repository are protected, and what that forbids. Pure.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actions/protocol/push.h"
+#include "base/error.h"
+#include "base/json.h"
+
+namespace kaapi::actions::git {
+
+inline constexpr std::size_t max_rules = 100;
+inline constexpr std::size_t max_pushers = 100;  // of one rule
+
+// Branches or tags that match are protected: nobody moves them backwards or deletes them, and a tag stays where it is.
+struct Rule {
+  enum class Kind { branch, tag };
+  Kind kind = Kind::branch;
+  std::string pattern;  // GitHub's: "main", "release/**", "v*"
+  // Who may push, besides having the right to: ARNs, in which * and ? stand for any text and any character. A session
+  // of a role is "arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION". Empty: everybody who has the right.
+  std::vector<std::string> pushers;
+  bool operator==(const Rule&) const = default;
+};
+
+// Of a new repository: `main` and tags `v*`, everybody with the right may push.
+std::vector<Rule> default_rules();
+
+// Errors: `Invalid`, naming the rule: a pattern that cannot be read, too many rules or pushers.
+Result<void> check_rules(const std::vector<Rule>& rules);
+
+// Rules that match the ref; those that cannot be read match none.
+std::vector<const Rule*> rules_of(const std::vector<Rule>& rules, std::string_view ref);
+
+// Why this change of a ref must not be; nullopt when the rules allow it. `pusher`: an ARN.
+std::optional<std::string> refusal(const std::vector<Rule>& rules, const RefUpdate& update, std::string_view pusher);
+
+std::string rules_text(const std::vector<Rule>& rules);                 // JSON, for the database
+Result<std::vector<Rule>> rules_from_text(std::string_view json_text);  // `Damaged`
+
+}  // namespace kaapi::actions::git

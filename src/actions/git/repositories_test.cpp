@@ -1,0 +1,132 @@
+#include "actions/git/repositories.h"
+
+#include <gtest/gtest.h>
+
+#include "actions/git/test_repository.h"
+
+namespace kaapi::actions::git {
+namespace {
+
+class RepositoriesTest : public ::testing::Test {
+ protected:
+  // What the clone has is pushed past HTTP.
+  void push(const std::string& what) {
+    const Ran pushed = clone.git({"push", "--quiet", "--force", repositories.directory("team/shop"), what});
+    ASSERT_EQ(pushed.exit_code, 0) << pushed.text;
+  }
+
+  TestRepositories all;
+  Repositories& repositories = *all.repositories;
+  Clone clone{all.directory.file("clone")};
+};
+
+TEST_F(RepositoriesTest, AreMadeListedAndDeleted) {
+  const Result<Repository> made = repositories.create("team/shop");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->name, "team/shop");
+  EXPECT_EQ(made->default_branch, "main");
+  EXPECT_EQ(made->rules, default_rules());
+  EXPECT_EQ(repositories.create("team/shop").error().code, errc::conflict);
+  EXPECT_EQ(repositories.create("shop").error().code, errc::invalid);
+  const Result<Repository> other = repositories.create("team/api", "trunk");
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->owner_id, made->owner_id);
+  EXPECT_EQ(other->default_branch, "trunk");
+  EXPECT_EQ(repositories.list("", 10)->size(), 2U);
+  EXPECT_EQ(repositories.list("team/api", 10)->front().name, "team/shop");
+  ASSERT_TRUE(repositories.remove("team/shop"));
+  EXPECT_FALSE(std::filesystem::exists(repositories.directory("team/shop")));
+  EXPECT_EQ(repositories.find("team/shop").error().code, errc::not_found);
+  EXPECT_EQ(repositories.remove("team/shop").error().code, errc::not_found);
+  EXPECT_GT(repositories.create("team/shop")->id, made->id);
+}
+
+TEST_F(RepositoriesTest, KeepRulesOfProtection) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  EXPECT_TRUE(repositories.is_protected("team/shop", "refs/tags/v1"));
+  const std::vector<Rule> rules = {{Rule::Kind::branch, "release/*", {}}};
+  EXPECT_EQ(repositories.protect("team/shop", rules)->rules, rules);
+  EXPECT_FALSE(repositories.is_protected("team/shop", "refs/heads/main"));
+  EXPECT_TRUE(repositories.is_protected("team/shop", "refs/heads/release/1"));
+  EXPECT_FALSE(repositories.protect("team/none", rules));
+}
+
+TEST_F(RepositoriesTest, GiveWorkflowFilesOfACommit) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  clone.commit("README.md", "hello");
+  const std::string first = clone.commit(".github/workflows/cd.yml", "on: push\n");
+  clone.commit(".github/workflows/ci.yaml", "on: [push]\n");
+  clone.commit(".github/workflows/sub/not.yml", "x");
+  const std::string last = clone.commit(".github/workflows/notes.txt", "x");
+  push("main");
+  const auto files = repositories.workflow_files("team/shop", last);
+  ASSERT_TRUE(files) << files.error().message;
+  ASSERT_EQ(files->size(), 2U);
+  EXPECT_EQ(files->front().path, ".github/workflows/cd.yml");
+  EXPECT_EQ(files->front().text, "on: push\n");
+  EXPECT_EQ(files->back().text, "on: [push]\n");
+  EXPECT_EQ(repositories.workflow_files("team/shop", first)->size(), 1U);
+  EXPECT_EQ(repositories.workflow_files("team/shop", std::string(40, 'f')).error().code, errc::not_found);
+  EXPECT_EQ(repositories.workflow_files("team/shop", "--help").error().code, errc::not_found);
+  EXPECT_EQ(repositories.workflow_files("team/none", last).error().code, errc::not_found);
+}
+
+TEST_F(RepositoriesTest, BoundWorkflowFiles) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  const std::string large = clone.commit(".github/workflows/a.yml", std::string(max_workflow_file_bytes + 1, 'x'));
+  push("main");
+  EXPECT_EQ(repositories.workflow_files("team/shop", large).error().code, errc::too_large);
+}
+
+TEST_F(RepositoriesTest, GiveChangedPaths) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  const std::string first = clone.commit("a", "1");
+  clone.commit("b/c d", "2");
+  const std::string last = clone.commit("a", "3");
+  push("main");
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(repositories.changed("team/shop", first, last, 10)->value(), (Paths{"a", "b/c d"}));
+  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, 10)->value(), Paths{"a"});
+  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), first, 10)->value(), Paths{"a"});
+  EXPECT_FALSE(repositories.changed("team/shop", first, last, 1)->has_value());
+  EXPECT_EQ(repositories.changed("team/shop", std::string(40, 'f'), last, 10).error().code, errc::not_found);
+}
+
+TEST_F(RepositoriesTest, GiveCommitsAndResolveRefs) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  const std::string sha = clone.commit("a", "1", "Subject\n\nBody of it");
+  ASSERT_EQ(clone.git({"tag", "-m", "one", "v1"}).exit_code, 0);
+  push("main");
+  push("v1");
+  const Result<Commit> commit = repositories.commit("team/shop", sha);
+  ASSERT_TRUE(commit) << commit.error().message;
+  EXPECT_EQ(commit->message, "Subject\n\nBody of it");
+  EXPECT_EQ(commit->author_name, "Ann");
+  EXPECT_EQ(commit->author_email, "ann@example.com");
+  EXPECT_GT(to_millis(commit->time), 0);
+  for (const auto& [given, full] : std::map<std::string, std::string>{
+           {"main", "refs/heads/main"}, {"refs/heads/main", "refs/heads/main"}, {"v1", "refs/tags/v1"}, {sha, ""}}) {
+    const Result<Source::Resolved> resolved = repositories.resolve("team/shop", given);
+    ASSERT_TRUE(resolved) << given;
+    EXPECT_EQ(resolved->ref, full);
+    EXPECT_EQ(resolved->sha, sha) << "also of a tag that is an object";
+  }
+  for (const char* none :
+       {"other", "--help", "refs/heads/other", "HEAD~1", "ffffffffffffffffffffffffffffffffffffffff"}) {
+    EXPECT_EQ(repositories.resolve("team/shop", none).error().code, errc::not_found) << none;
+  }
+}
+
+TEST_F(RepositoriesTest, HeadFollowsTheFirstBranch) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  const std::string sha = clone.commit("a", "1");
+  push("main:trunk");
+  repositories.adopt_default_branch("team/shop", {{"refs/heads/trunk", std::string(no_commit), sha, false}});
+  EXPECT_EQ(repositories.default_branch("team/shop").value(), "trunk");
+  push("main:main");
+  repositories.adopt_default_branch("team/shop", {{"refs/heads/main", std::string(no_commit), sha, false}});
+  EXPECT_EQ(repositories.default_branch("team/shop").value(), "trunk");
+}
+
+}  // namespace
+}  // namespace kaapi::actions::git

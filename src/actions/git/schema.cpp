@@ -1,0 +1,56 @@
+#include "actions/git/schema.h"
+
+namespace kaapi::actions::git {
+namespace {
+
+constexpr std::string_view first = R"sql(
+CREATE TABLE owners (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE
+);
+CREATE TABLE repositories (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  owner_id INTEGER NOT NULL REFERENCES owners(id),
+  name TEXT NOT NULL UNIQUE,          -- OWNER/NAME
+  created_ms INTEGER NOT NULL,
+  rules TEXT NOT NULL                 -- JSON
+);
+-- Pushes whose refs may be updated already, but which nobody has been told of.
+CREATE TABLE pushes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  repository TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  actor_arn TEXT NOT NULL,
+  updates TEXT NOT NULL               -- JSON
+);
+CREATE TABLE access_tokens (
+  id TEXT PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE,          -- SHA-256 of the token
+  name TEXT NOT NULL,
+  access_key_id TEXT NOT NULL,
+  principal_arn TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  last_used_ms INTEGER
+);
+CREATE TABLE mirrors (
+  repository TEXT PRIMARY KEY,
+  url TEXT NOT NULL,
+  every_s INTEGER NOT NULL,           -- 0: by webhook only
+  username TEXT NOT NULL,
+  password BLOB NOT NULL,             -- sealed; empty: none
+  webhook_secret BLOB NOT NULL,       -- sealed; empty: no webhook
+  fetched_ms INTEGER,
+  error TEXT NOT NULL DEFAULT ''
+);
+)sql";
+
+constexpr std::string_view all[] = {first};
+
+}  // namespace
+
+store::Migrations migrations() {
+  return all;
+}
+
+}  // namespace kaapi::actions::git

@@ -49,6 +49,9 @@ struct Surroundings {
   std::string version;
 };
 
+// A command that has been parsed and only has to be run.
+using ChosenCommand = std::function<int(const Surroundings&, std::ostream& out, std::ostream& err)>;
+
 // Runs the command that the arguments (without the program's name) ask for. What a command tells goes to `out`,
 // everything else to `err`, each failure as one line that begins with "kaapi: ".
 int run_program(int argc, const char* const* argv, const Surroundings& surroundings, std::ostream& out,

@@ -203,7 +203,6 @@ void remove_containers(const std::string& folder, const std::string& label) {
     ProcessRun what;
     what.argv.push_back(docker);
     what.argv.insert(what.argv.end(), arguments.begin(), arguments.end());
-    what.directory = "/";
     what.env = {fmt::format("PATH={}", path == nullptr ? "/usr/bin:/bin" : path), "HOME=" + folder};
     std::string out;
     what.on_output = [&out](std::string_view bytes) { out += bytes; };

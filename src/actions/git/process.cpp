@@ -201,13 +201,17 @@ Result<Finished> run(const Command& command, std::string_view input, const Limit
   bool output_open = true;
   bool errors_open = true;
   while (output_open || errors_open) {
-    std::array<pollfd, 3> waits{pollfd{process->input(), POLLOUT, 0},
-                                pollfd{output_open ? process->output() : -1, POLLIN, 0},
-                                pollfd{errors_open ? process->errors() : -1, POLLIN, 0}};
+    std::array<pollfd, 4> waits{
+        pollfd{process->input(), POLLOUT, 0}, pollfd{output_open ? process->output() : -1, POLLIN, 0},
+        pollfd{errors_open ? process->errors() : -1, POLLIN, 0}, pollfd{limits.stop_fd, POLLIN, 0}};
     if (::poll(waits.data(), waits.size(), left_ms(deadline)) <= 0 && left_ms(deadline) == 0) {
       process->end();
       return make_error(errc::timed_out,
                         fmt::format("{} did not end within {} s", command.argv.front(), limits.timeout.count() / 1000));
+    }
+    if (waits[3].revents != 0) {
+      process->end();
+      return make_error(errc::cancelled, fmt::format("{} was told to end", command.argv.front()));
     }
     if (waits[0].revents != 0 && (!feed(process->input(), input) || input.empty())) process->close_input();
     if (waits[1].revents != 0) output_open = drain(process->output(), finished.output, limits.max_output_bytes + 1);

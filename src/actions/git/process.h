@@ -59,6 +59,7 @@ class Process {
 struct Limits {
   std::size_t max_output_bytes = 16 * 1024 * 1024;
   std::chrono::milliseconds timeout{60'000};
+  int stop_fd = -1;  // when it becomes readable, the program is ended; -1: never
 };
 // What is kept of standard error; more is read and dropped.
 inline constexpr std::size_t max_errors_bytes = 16 * 1024;
@@ -69,8 +70,8 @@ struct Finished {
   std::string errors;
 };
 
-// Runs it to its end with `input` as its standard input. Errors: those of start(), `TooLarge` (its output), `TimedOut`;
-// it has been ended then. That it failed is no error here: look at exit_code.
+// Runs it to its end with `input` as its standard input. Errors: those of start(), `TooLarge` (its output), `TimedOut`,
+// `Cancelled` (stop_fd); it has been ended then. That it failed is no error here: look at exit_code.
 Result<Finished> run(const Command& command, std::string_view input = {}, const Limits& limits = {});
 
 // Writes what input() takes now and shortens `bytes` by it. False when the program reads no more.

@@ -88,6 +88,11 @@ std::vector<Refusal> Pushes::refusals(const Push& push, const std::vector<RefUpd
       out.push_back({update.ref, repository.error().message});
       continue;
     }
+    if (!repository->mirror_of.empty()) {
+      out.push_back(
+          {update.ref, fmt::format("{} is a mirror; push to {} instead", push.repository, repository->mirror_of)});
+      continue;
+    }
     const Result<std::string> right = gate_.authorize(push.caller, push_action, push.repository, update.ref);
     if (!right) {
       gate_.record(push.caller, push_action, push.repository, right);

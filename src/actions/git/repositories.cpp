@@ -19,6 +19,13 @@ constexpr std::size_t max_head_bytes = 1024;
 constexpr const char* max_push_bytes = "2147483648";  // 2 GiB, as GitHub's
 constexpr std::chrono::minutes tidy_timeout{30};
 
+constexpr std::string_view select_repositories_one =
+    "SELECT id, owner_id, name, created_ms, rules, coalesce(url, '') FROM repositories "
+    "LEFT JOIN mirrors ON mirrors.repository = name WHERE name = ?";
+constexpr std::string_view select_repositories_page =
+    "SELECT id, owner_id, name, created_ms, rules, coalesce(url, '') FROM repositories "
+    "LEFT JOIN mirrors ON mirrors.repository = name WHERE name > ? ORDER BY name LIMIT ?";
+
 Error not_found(std::string_view name) {
   return make_error(errc::not_found, fmt::format("there is no repository {}", name));
 }
@@ -103,6 +110,7 @@ Repository Repositories::read_row(store::Statement& row) const {
   repository.name = row.text(2);
   repository.created_at = from_millis(row.number(3));
   Result<std::vector<Rule>> rules = rules_from_text(row.text(4));
+  repository.mirror_of = row.text(5);
   // What cannot be read may have protected everything.
   repository.rules = rules ? std::move(*rules) : std::vector<Rule>{{Rule::Kind::branch, "**", {"arn:"}}};
   return repository;
@@ -138,8 +146,7 @@ Result<Repository> Repositories::create(std::string_view name, std::string_view 
 Result<Repository> Repositories::find(std::string_view name) const {
   if (!is_repository_name(name)) return not_found(name.substr(0, 2 * max_name_part_bytes));
   Result<Repository> found = database_.read([&](store::Session& session) -> Result<Repository> {
-    store::Statement row =
-        session.query("SELECT id, owner_id, name, created_ms, rules FROM repositories WHERE name = ?", name);
+    store::Statement row = session.query(select_repositories_one, name);
     if (!row.step()) return not_found(name);
     return read_row(row);
   });
@@ -150,9 +157,7 @@ Result<Repository> Repositories::find(std::string_view name) const {
 Result<std::vector<Repository>> Repositories::list(std::string_view after, std::size_t limit) const {
   auto found = database_.read([&](store::Session& session) -> Result<std::vector<Repository>> {
     std::vector<Repository> out;
-    store::Statement rows = session.query(
-        "SELECT id, owner_id, name, created_ms, rules FROM repositories WHERE name > ? ORDER BY name LIMIT ?", after,
-        limit);
+    store::Statement rows = session.query(select_repositories_page, after, limit);
     while (rows.step()) out.push_back(read_row(rows));
     return out;
   });
@@ -220,12 +225,15 @@ void Repositories::adopt_default_branch(std::string_view name, const std::vector
   if (!where) return;
   const Result<std::map<std::string, std::string>> there = refs(name);
   if (!there || there->contains("refs/heads/" + branch_of_head(name))) return;
+  std::string head;
   for (const RefUpdate& update : updates) {
     if (branch_of(update.ref).empty() || !there->contains(update.ref)) continue;
-    const Result<std::string> done = git(*where, {"symbolic-ref", "HEAD", update.ref});
-    if (!done) log::warn("git", "HEAD of {} stays where it is: {}", name, done.error().message);
-    return;
+    const bool usual = branch_of(update.ref) == "main" || branch_of(update.ref) == "master";
+    if (head.empty() || usual) head = update.ref;
   }
+  if (head.empty()) return;
+  const Result<std::string> done = git(*where, {"symbolic-ref", "HEAD", head});
+  if (!done) log::warn("git", "HEAD of {} stays where it is: {}", name, done.error().message);
 }
 
 bool Repositories::is_forced(std::string_view name, std::string_view before, std::string_view after) const {

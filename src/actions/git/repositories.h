@@ -31,6 +31,7 @@ struct Repository {
   Time created_at{};
   std::vector<Rule> rules;
   std::string default_branch;  // "main"
+  std::string mirror_of;       // a URL: it is fetched from there, and not pushed to; empty: no mirror
 
   std::string clone_path() const { return "/git/" + name + ".git"; }
 };

@@ -40,6 +40,7 @@ CREATE TABLE mirrors (
   username TEXT NOT NULL,
   password BLOB NOT NULL,             -- sealed; empty: none
   webhook_secret BLOB NOT NULL,       -- sealed; empty: no webhook
+  synced INTEGER NOT NULL DEFAULT 0,  -- 1: has been fetched whole once
   fetched_ms INTEGER,
   error TEXT NOT NULL DEFAULT ''
 );

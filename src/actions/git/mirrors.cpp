@@ -1,0 +1,312 @@
+#include "actions/git/mirrors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "actions/git/git.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace kaapi::actions::git {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+constexpr std::size_t secret_digits = 40;
+constexpr std::string_view mirror_actor = "mirror";
+
+std::string place_of(std::string_view repository, std::string_view what) {
+  return fmt::format("mirror/{}/{}", repository, what);
+}
+
+std::string sealed(const store::Sealer& sealer, const std::string& plain, std::string_view repository,
+                   std::string_view what) {
+  return plain.empty() ? std::string() : sealer.seal(plain, place_of(repository, what));
+}
+
+Result<std::string> unsealed(const store::Sealer& sealer, std::string_view bytes, std::string_view repository,
+                             std::string_view what) {
+  return bytes.empty() ? Result<std::string>(std::string()) : sealer.unseal(bytes, place_of(repository, what));
+}
+
+bool is_mirrored(std::string_view ref) {
+  return !branch_of(ref).empty() || !tag_of(ref).empty();
+}
+
+Error no_mirror(std::string_view repository) {
+  return make_error(errc::not_found,
+                    fmt::format("{} is no mirror; make it one with: kaapi repo mirror URL", repository));
+}
+
+}  // namespace
+
+Result<void> check_mirror(const MirrorSpec& spec) {
+  if (!is_repository_name(spec.repository)) return bad_name(spec.repository);
+  const std::string_view url = spec.url;
+  const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
+  if (scheme == 0) {
+    return make_error(errc::invalid,
+                      "only http:// and https:// can be mirrored, like https://github.com/team/shop.git");
+  }
+  const std::string_view host = url.substr(scheme, url.find('/', scheme) - scheme);
+  const auto blank = [](char c) { return static_cast<unsigned char>(c) <= 0x20U || c == 0x7F; };
+  if (host.empty() || std::any_of(url.begin(), url.end(), blank)) {
+    return make_error(errc::invalid, "the URL to mirror names no host, or holds a space");
+  }
+  if (host.find('@') != std::string_view::npos) {
+    return make_error(errc::invalid,
+                      "give the user name and the password on their own, not in the URL, which is shown");
+  }
+  if (spec.every.count() == 0 && !spec.webhook) {
+    return make_error(errc::invalid, "say when to fetch: by a schedule (--every 5m), a webhook (--webhook) or both");
+  }
+  if (spec.every.count() != 0 && (spec.every < min_mirror_interval || spec.every > max_mirror_interval)) {
+    return make_error(errc::invalid, fmt::format("a mirror is fetched every {} s to every {} days",
+                                                 min_mirror_interval.count(), max_mirror_interval.count() / 86400));
+  }
+  return ok();
+}
+
+std::vector<RefUpdate> changed_refs(const std::map<std::string, std::string>& before,
+                                    const std::map<std::string, std::string>& after) {
+  std::vector<RefUpdate> out;
+  for (const auto& [ref, commit] : after) {
+    const auto old = before.find(ref);
+    if (!is_mirrored(ref) || (old != before.end() && old->second == commit)) continue;
+    out.push_back({ref, old == before.end() ? std::string(no_commit) : old->second, commit, false});
+  }
+  for (const auto& [ref, commit] : before) {
+    if (is_mirrored(ref) && !after.contains(ref)) out.push_back({ref, commit, std::string(no_commit), false});
+  }
+  return out;
+}
+
+bool is_signed(std::string_view header, std::string_view secret, std::string_view body) {
+  const std::string expected = "sha256=" + to_hex(hmac_sha256(secret, body));
+  return header.size() == expected.size() && equal_constant_time(header, expected);
+}
+
+void Mirrors::start() {
+  plan_all();
+  thread_ = std::thread([this] { run(); });
+}
+
+void Mirrors::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ::eventfd_write(stop_event_.get(), 1);
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Mirrors::plan_all() {
+  const auto all = repositories_.database().read([](store::Session& session) -> Result<std::vector<std::string>> {
+    std::vector<std::string> out;
+    store::Statement rows = session.query("SELECT repository FROM mirrors WHERE every_s > 0");
+    while (rows.step()) out.emplace_back(rows.text(0));
+    return out;
+  });
+  if (!all) return log::error("git", "mirrors are not fetched: {}", all.error().message);
+  const std::lock_guard lock(mutex_);
+  // What happened meanwhile is fetched at once.
+  for (const std::string& repository : *all) due_[repository] = Steady::now();
+}
+
+std::optional<std::string> Mirrors::next() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const auto earliest =
+        std::min_element(due_.begin(), due_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (earliest == due_.end()) {
+      wake_.wait(lock);
+    } else if (const Steady::time_point when = earliest->second; when > Steady::now()) {
+      wake_.wait_until(lock, when);
+    } else {
+      std::string repository = earliest->first;
+      due_.erase(earliest);
+      return repository;
+    }
+  }
+  return std::nullopt;
+}
+
+void Mirrors::run() {
+  while (const std::optional<std::string> repository = next()) {
+    const Result<std::vector<RefUpdate>> fetched = fetch(*repository);
+    if (!fetched && fetched.error().code == errc::not_found) continue;
+    if (!fetched) log::warn("git", "{} is not up to date: {}", *repository, fetched.error().message);
+    const Result<Row> now = row(*repository);
+    if (!now || now->every.count() == 0) continue;
+    const std::lock_guard lock(mutex_);
+    due_.try_emplace(*repository, Steady::now() + now->every);
+  }
+}
+
+Result<std::string> Mirrors::set(const MirrorSpec& spec) {
+  if (const Result<void> good = check_mirror(spec); !good) return good.error();
+  if (!repositories_.find(spec.repository)) {
+    const Result<Repository> made = repositories_.create(spec.repository);
+    if (!made) return made.error();
+  }
+  const std::string secret = spec.webhook ? ids_.hex(secret_digits) : std::string();
+  const std::string password = sealed(sealer_, spec.password, spec.repository, "password");
+  const std::string sealed_secret = sealed(sealer_, secret, spec.repository, "webhook");
+  const Result<void> stored = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    store::Statement count = session.query("SELECT count(*) FROM mirrors WHERE repository <> ?", spec.repository);
+    if (count.step() && count.number(0) >= static_cast<std::int64_t>(max_mirrors)) {
+      return make_error(errc::too_large, fmt::format("there are {} mirrors, which is the most", max_mirrors));
+    }
+    store::Statement insert = session.query(
+        "INSERT OR REPLACE INTO mirrors (repository, url, every_s, username, password, webhook_secret) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        spec.repository, spec.url, spec.every.count(), spec.username);
+    insert.bind_blob(5, password).bind_blob(6, sealed_secret);
+    insert.run();
+    return ok();
+  });
+  if (!stored) return stored.error();
+  {
+    const std::lock_guard lock(mutex_);
+    due_[spec.repository] = Steady::now();
+  }
+  wake_.notify_all();
+  return secret;
+}
+
+Result<void> Mirrors::remove(std::string_view repository) {
+  return repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("DELETE FROM mirrors WHERE repository = ?", repository);
+    return session.changes() == 1 ? ok() : Result<void>(no_mirror(repository));
+  });
+}
+
+std::optional<Mirror> Mirrors::find(std::string_view repository) const {
+  const auto found = repositories_.database().read([&](store::Session& session) -> Result<std::optional<Mirror>> {
+    store::Statement row = session.query(
+        "SELECT url, every_s, length(webhook_secret), fetched_ms, error FROM mirrors WHERE repository = ?", repository);
+    if (!row.step()) return std::optional<Mirror>();
+    Mirror mirror;
+    mirror.url = row.text(0);
+    mirror.every = std::chrono::seconds(row.number(1));
+    mirror.webhook = row.number(2) > 0;
+    if (!row.is_null(3)) mirror.fetched_at = from_millis(row.number(3));
+    mirror.error = row.text(4);
+    return std::optional(mirror);
+  });
+  return found ? *found : std::nullopt;
+}
+
+Result<Mirrors::Row> Mirrors::row(std::string_view repository) const {
+  std::string password;
+  std::string secret;
+  Result<Row> found = repositories_.database().read([&](store::Session& session) -> Result<Row> {
+    store::Statement row = session.query(
+        "SELECT url, every_s, username, password, webhook_secret, synced FROM mirrors WHERE repository = ?",
+        repository);
+    if (!row.step()) return no_mirror(repository);
+    password = row.blob(3);
+    secret = row.blob(4);
+    return Row{std::string(row.text(0)), std::string(row.text(2)), "", "", std::chrono::seconds(row.number(1)),
+               row.number(5) != 0};
+  });
+  if (!found) return found;
+  Result<std::string> open_password = unsealed(sealer_, password, repository, "password");
+  Result<std::string> open_secret = unsealed(sealer_, secret, repository, "webhook");
+  if (!open_password) return open_password.error();
+  if (!open_secret) return open_secret.error();
+  found->password = std::move(*open_password);
+  found->secret = std::move(*open_secret);
+  return found;
+}
+
+Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) const {
+  // No redirects to elsewhere: the URL is what somebody with the right to mirror has named.
+  std::vector<std::pair<std::string, std::string>> settings = {{"http.followRedirects", "initial"},
+                                                               {"fetch.fsckObjects", "true"},
+                                                               {"http.lowSpeedLimit", "1"},
+                                                               {"http.lowSpeedTime", "120"}};
+  if (!row.password.empty()) {
+    // In the environment, which other users cannot read, unlike a command line.
+    const std::string login = base64_encode(fmt::format("{}:{}", row.username, row.password));
+    settings.emplace_back(fmt::format("http.{}.extraHeader", row.url), "Authorization: Basic " + login);
+  }
+  Command command{{"git", "fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc",
+                   "--no-recurse-submodules", "--end-of-options", row.url, "+refs/heads/*:refs/heads/*",
+                   "+refs/tags/*:refs/tags/*"},
+                  environment(settings),
+                  repositories_.directory(repository)};
+  const Result<Finished> finished = git::run(command, {}, {64 * 1024, fetch_timeout, stop_event_.get()});
+  if (!finished) return finished.error();
+  if (finished->exit_code == 0) return ok();
+  return make_error(errc::unavailable, fmt::format("{} cannot be fetched: {}", row.url, said(finished->errors)));
+}
+
+Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
+  const std::lock_guard one_at_a_time(fetching_);
+  const Result<Row> mirror = row(repository);
+  if (!mirror) return mirror.error();
+  const auto before = repositories_.refs(repository);
+  if (!before) return before.error();
+  const Result<void> fetched = fetch_into(repository, *mirror);
+  note(repository, fetched ? "" : fetched.error().message);
+  if (!fetched) return fetched.error();
+  const auto after = repositories_.refs(repository);
+  if (!after) return after.error();
+  std::vector<RefUpdate> updates = changed_refs(*before, *after);
+  for (RefUpdate& update : updates) {
+    if (update.before == no_commit || update.after == no_commit) continue;
+    update.forced = repositories_.is_forced(repository, update.before, update.after);
+  }
+  tell(repository, updates, !mirror->synced);
+  return updates;
+}
+
+void Mirrors::tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first) {
+  if (first) {
+    repositories_.adopt_default_branch(repository, updates);
+    log::info("git", "{} mirrors {} branches and tags now; what changes from here on starts runs", repository,
+              updates.size());
+  } else if (!updates.empty()) {
+    const std::string actor(mirror_actor);
+    pushes_.tell({repository, actor, fmt::format("arn:aws:kaapi:::{}/{}", actor, repository), updates});
+  }
+}
+
+void Mirrors::note(const std::string& repository, const std::string& error) {
+  const Result<void> noted = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("UPDATE mirrors SET fetched_ms = ?1, error = ?2, synced = synced OR ?2 = '' WHERE repository = ?3",
+                to_millis(clock_.now()), error, repository);
+    return ok();
+  });
+  if (!noted) log::warn("git", "what became of mirror {} is not noted: {}", repository, noted.error().message);
+}
+
+http::Response Mirrors::webhook(const http::Request& request) {
+  const Result<std::string> repository =
+      full_name(std::string_view(request.head.path).substr(std::min(webhook_path.size(), request.head.path.size())));
+  const Result<Row> mirror = repository ? row(*repository) : Result<Row>(repository.error());
+  const std::string_view signature = request.head.headers.find("X-Hub-Signature-256").value_or("");
+  const bool good = mirror && !mirror->secret.empty() && is_signed(signature, mirror->secret, request.body);
+  if (!good) {
+    return http::Response::text(401,
+                                "the signature in X-Hub-Signature-256 is not that of this mirror's secret: set the "
+                                "secret that `kaapi repo mirror --webhook` showed, and the content type to "
+                                "application/json\n");
+  }
+  const std::string_view event = request.head.headers.find("X-GitHub-Event").value_or("");
+  if (event == "ping") return http::Response::text(200, "pong\n");
+  if (event != "push" && event != "create" && event != "delete") {
+    return http::Response::text(202, "only pushes are looked at\n");
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    due_[*repository] = Steady::now();
+  }
+  wake_.notify_all();
+  return http::Response::text(202, "will be fetched\n");
+}
+
+}  // namespace kaapi::actions::git

@@ -1,0 +1,126 @@
+#pragma once
+// Mirroring: repositories whose branches and tags are fetched from elsewhere, by a schedule or when the other side says
+// so (GitHub's push webhook). What has changed is told as a push by "mirror"; the first fetch is not, or every tag that
+// there ever was would be deployed.
+// Source of the webhook's rules: "Validating webhook deliveries" in GitHub's documentation.
+
+#include <sys/eventfd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "actions/git/pushes.h"
+#include "actions/git/repositories.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/ids.h"
+#include "http/message.h"
+#include "store/sealer.h"
+
+namespace kaapi::actions::git {
+
+inline constexpr std::string_view webhook_path = "/git-webhook/";
+inline constexpr std::size_t max_webhook_body_bytes = 1024 * 1024;
+inline constexpr std::size_t max_mirrors = 1'000;
+inline constexpr std::chrono::seconds min_mirror_interval{30};
+inline constexpr std::chrono::seconds max_mirror_interval{30 * 24 * 3600};
+inline constexpr std::chrono::minutes fetch_timeout{30};
+
+struct MirrorSpec {
+  std::string repository;         // "OWNER/NAME"
+  std::string url;                // http:// or https://, without user and password
+  std::chrono::seconds every{0};  // 0: by webhook only
+  bool webhook = false;
+  std::string username, password;  // for the other side; empty: none. Never logged
+};
+
+struct Mirror {
+  std::string url;
+  std::chrono::seconds every{0};
+  bool webhook = false;
+  std::optional<Time> fetched_at;  // last, with or without success
+  std::string error;               // of that; empty: it went well
+};
+
+// Why the URL cannot be mirrored. Error: `Invalid`.
+Result<void> check_mirror(const MirrorSpec& spec);
+
+// What "REF SHA" in two listings tells: branches and tags that differ. Pure. Forced ones are not marked.
+std::vector<RefUpdate> changed_refs(const std::map<std::string, std::string>& before,
+                                    const std::map<std::string, std::string>& after);
+
+// Whether the header "sha256=HEX" is the HMAC of the body under the secret; takes the same time whatever differs.
+bool is_signed(std::string_view header, std::string_view secret, std::string_view body);
+
+// One thread fetches, one repository at a time; it sleeps until the next is due. Thread-safe; start() and stop() once,
+// from one thread. Everything must outlive it. `sealer` keeps the passwords and secrets.
+class Mirrors {
+ public:
+  Mirrors(Repositories& repositories, Pushes& pushes, const store::Sealer& sealer, const Clock& clock, IdSource& ids)
+      : repositories_(repositories),
+        pushes_(pushes),
+        sealer_(sealer),
+        clock_(clock),
+        ids_(ids),
+        stop_event_(::eventfd(0, EFD_CLOEXEC)) {}
+  ~Mirrors() { stop(); }
+
+  void start();
+  // Ends a fetch in progress.
+  void stop();
+
+  // Makes the repository when there is none, and fetches soon. The webhook's secret when one was asked for, which is
+  // shown once; a mirror that is set again gets a new one. Errors: `Invalid`, `TooLarge` (max_mirrors), those of
+  // Repositories::create().
+  Result<std::string> set(const MirrorSpec& spec);
+  Result<void> remove(std::string_view repository);  // `NotFound`
+  std::optional<Mirror> find(std::string_view repository) const;
+
+  // Fetches now and tells of what has changed. Error: `NotFound`, `Unavailable` (in git's words).
+  Result<std::vector<RefUpdate>> fetch(const std::string& repository);
+
+  // POST /git-webhook/OWNER/NAME, for Server::route("/git-webhook/", max_webhook_body_bytes, …): 202 when a fetch will
+  // follow, 401 for a wrong signature and for what is no mirror.
+  http::Response webhook(const http::Request& request);
+
+ private:
+  struct Row {
+    std::string url, username, password, secret;
+    std::chrono::seconds every{0};
+    bool synced = false;
+  };
+  Result<Row> row(std::string_view repository) const;
+  void run();
+  // The next that is due; waits for it. nullopt: the end.
+  std::optional<std::string> next();
+  void plan_all();
+  Result<void> fetch_into(const std::string& repository, const Row& row) const;
+  void note(const std::string& repository, const std::string& error);
+  void tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first);
+
+  Repositories& repositories_;
+  Pushes& pushes_;
+  const store::Sealer& sealer_;
+  const Clock& clock_;
+  IdSource& ids_;
+
+  FileDescriptor stop_event_;  // readable from stop() on
+  std::mutex fetching_;        // the thread's and fetch()'s do not meet
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::map<std::string, std::chrono::steady_clock::time_point> due_;
+  std::thread thread_;
+};
+
+}  // namespace kaapi::actions::git

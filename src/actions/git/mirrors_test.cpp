@@ -1,0 +1,170 @@
+#include "actions/git/mirrors.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+
+#include "actions/git/git_http.h"
+#include "actions/git/test_repository.h"
+#include "http/server.h"
+
+namespace kaapi::actions::git {
+namespace {
+
+class Listener final : public PushListener {
+ public:
+  PushReport pushed(const PushEvent& event) override {
+    const std::lock_guard lock(mutex);
+    events.push_back(event);
+    told.notify_all();
+    return {};
+  }
+  bool wait_for(std::size_t count) {
+    std::unique_lock lock(mutex);
+    return told.wait_for(lock, std::chrono::seconds(20), [&] { return events.size() >= count; });
+  }
+  std::mutex mutex;
+  std::condition_variable told;
+  std::vector<PushEvent> events;
+};
+
+// "there" is served over HTTP without authentication, and mirrored into "here".
+class MirrorsTest : public ::testing::Test {
+ protected:
+  MirrorsTest() {
+    server.route_stream("/git/",
+                        [this](const http::RequestHead& head, http::BodyReader& body) { return git(head, body); });
+    EXPECT_TRUE(server.start());
+    EXPECT_TRUE(there.repositories->create("team/shop"));
+  }
+  ~MirrorsTest() override {
+    mirrors.stop();
+    server.stop(std::chrono::milliseconds(100));
+  }
+  // Past HTTP, so without hooks.
+  void push(const std::string& what) {
+    const Ran pushed = clone.git({"push", "--quiet", "--force", there.repositories->directory("team/shop"), what});
+    ASSERT_EQ(pushed.exit_code, 0) << pushed.text;
+  }
+  MirrorSpec spec() {
+    return {"team/copy",
+            fmt::format("http://127.0.0.1:{}/git/team/shop.git", server.port()),
+            std::chrono::hours(1),
+            true,
+            "",
+            ""};
+  }
+  http::Response deliver(const std::string& body, const std::string& signature, const std::string& event = "push") {
+    http::Request request;
+    request.head.method = "POST";
+    request.head.path = "/git-webhook/team/copy";
+    request.head.headers.add("X-GitHub-Event", event);
+    request.head.headers.add("X-Hub-Signature-256", signature);
+    request.body = body;
+    return mirrors.webhook(request);
+  }
+  static std::string signature(const std::string& secret, const std::string& body) {
+    return "sha256=" + to_hex(hmac_sha256(secret, body));
+  }
+
+  TestRepositories here, there;
+  SecureIds ids;
+  AccessTokens tokens{*there.database, there.clock, ids};
+  Gate gate{{"123456789012", "us-east-1", false}, tokens, nullptr, nullptr, there.clock, ids};
+  Pushes their_pushes{*there.repositories, gate, nullptr, ids};
+  GitHttp git{*there.repositories, gate, their_pushes, [] { return std::string(); }};
+  http::Server server{http::ServerConfig{}};
+  Listener listener;
+  Pushes pushes{*here.repositories, gate, &listener, ids};
+  store::Sealer sealer{std::move(store::Sealer::open(here.directory.file("key")).value())};
+  Mirrors mirrors{*here.repositories, pushes, sealer, here.clock, ids};
+  Clone clone{there.directory.file("clone")};
+};
+
+TEST_F(MirrorsTest, TellOfChangesButNotOfTheFirstFetch) {
+  clone.commit("a", "1");
+  push("main:trunk");
+  ASSERT_TRUE(mirrors.set(spec()));
+  const auto first = mirrors.fetch("team/copy");
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->size(), 1U);
+  EXPECT_EQ(listener.events.size(), 0U);
+  EXPECT_EQ(here.repositories->default_branch("team/copy").value(), "trunk");
+  EXPECT_TRUE(mirrors.fetch("team/copy")->empty());
+  const std::string sha = clone.commit("a", "2");
+  push("main:trunk");
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  ASSERT_EQ(listener.events.size(), 1U);
+  EXPECT_EQ(listener.events.front().actor, "mirror");
+  EXPECT_EQ(listener.events.front().updates.front().after, sha);
+  EXPECT_FALSE(listener.events.front().updates.front().forced);
+  EXPECT_EQ(here.repositories->find("team/copy")->mirror_of, spec().url);
+  EXPECT_EQ(mirrors.find("team/copy")->error, "");
+}
+
+TEST_F(MirrorsTest, WebhookFetches) {
+  clone.commit("a", "1");
+  push("main");
+  const Result<std::string> secret = mirrors.set(spec());
+  ASSERT_TRUE(secret);
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  const std::string sha = clone.commit("a", "2");
+  push("main");
+  mirrors.start();
+  ASSERT_TRUE(listener.wait_for(1)) << "what has changed before a start is fetched at it";
+  clone.commit("a", "3");
+  push("main");
+  const std::string body = R"({"ref":"refs/heads/main"})";
+  EXPECT_EQ(deliver(body, signature("wrong", body)).status, 401);
+  EXPECT_EQ(deliver(body, "").status, 401);
+  EXPECT_EQ(deliver(body + " ", signature(*secret, body)).status, 401);
+  EXPECT_EQ(deliver(body, signature(*secret, body), "ping").status, 200);
+  EXPECT_EQ(deliver(body, signature(*secret, body)).status, 202);
+  EXPECT_TRUE(listener.wait_for(2));
+  ASSERT_TRUE(mirrors.remove("team/copy"));
+  EXPECT_EQ(deliver(body, signature(*secret, body)).status, 401);
+}
+
+TEST_F(MirrorsTest, SayWhyTheyAreBehind) {
+  MirrorSpec wrong = spec();
+  wrong.url += "x";
+  ASSERT_TRUE(mirrors.set(wrong));
+  EXPECT_EQ(mirrors.fetch("team/copy").error().code, errc::unavailable);
+  EXPECT_NE(mirrors.find("team/copy")->error.find("cannot be fetched"), std::string::npos);
+  EXPECT_EQ(mirrors.fetch("team/none").error().code, errc::not_found);
+}
+
+TEST(MirrorRules, RefuseWhatCannotBeMirrored) {
+  const MirrorSpec good{"team/copy", "https://example.com/team/shop.git", std::chrono::minutes(5), false, "", ""};
+  EXPECT_TRUE(check_mirror(good));
+  for (const char* url : {"file:///etc", "ssh://git@example.com/x", "/data/git/other.git", "ext::sh -c id", "https://",
+                          "https://me:secret@example.com/x", "https://example.com/a b", "-upload-pack=x"}) {
+    MirrorSpec bad = good;
+    bad.url = url;
+    EXPECT_FALSE(check_mirror(bad)) << url;
+  }
+  MirrorSpec never = good;
+  never.every = std::chrono::seconds(0);
+  EXPECT_FALSE(check_mirror(never));
+  never.every = std::chrono::seconds(1);
+  EXPECT_FALSE(check_mirror(never));
+}
+
+TEST(MirrorRules, ChangedRefsAreBranchesAndTags) {
+  const std::string a(40, 'a');
+  const std::string b(40, 'b');
+  const std::map<std::string, std::string> before = {
+      {"refs/heads/gone", a}, {"refs/heads/same", a}, {"refs/tags/v1", a}};
+  const std::map<std::string, std::string> after = {
+      {"refs/heads/same", a}, {"refs/tags/v1", b}, {"refs/pull/1/head", a}};
+  const std::vector<RefUpdate> updates = changed_refs(before, after);
+  ASSERT_EQ(updates.size(), 2U);
+  EXPECT_EQ(updates[0].ref, "refs/tags/v1");
+  EXPECT_EQ(updates[0].before, a);
+  EXPECT_EQ(updates[1].ref, "refs/heads/gone");
+  EXPECT_EQ(updates[1].after, no_commit);
+}
+
+}  // namespace
+}  // namespace kaapi::actions::git

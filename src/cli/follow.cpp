@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "cli/program.h"
 #include "cli/table.h"
-#include "http/client.h"
 
 namespace kaapi::cli {
 namespace {
@@ -28,33 +27,6 @@ std::size_t color_length(std::string_view text) {
   if (!text.starts_with("\x1b[")) return 0;
   const std::size_t end = text.find_first_not_of("0123456789;", 2);
   return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
-}
-
-// "http://HOST:PORT". Error: `Invalid`.
-Result<http::Endpoint> peer_of(const std::string& endpoint) {
-  constexpr std::string_view scheme = "http://";
-  std::string_view rest = endpoint;
-  if (!rest.starts_with(scheme)) {
-    return make_error(errc::invalid, fmt::format("a run is followed over http:// only, not at '{}'", endpoint));
-  }
-  rest.remove_prefix(scheme.size());
-  rest = rest.substr(0, rest.find('/'));
-  http::Endpoint peer;
-  const std::size_t colon = rest.rfind(':');
-  const std::size_t bracket = rest.rfind(']');
-  std::string_view host = rest;
-  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
-    const std::optional<std::int64_t> port = parse_number(rest.substr(colon + 1));
-    if (!port || *port < 1 || *port > 65535) {
-      return make_error(errc::invalid, fmt::format("the endpoint '{}' has no usable port", endpoint));
-    }
-    peer.port = static_cast<std::uint16_t>(*port);
-    host = rest.substr(0, colon);
-  }
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host.empty()) return make_error(errc::invalid, fmt::format("the endpoint '{}' names no host", endpoint));
-  peer.host = host;
-  return peer;
 }
 
 // Cuts the answer into lines, each an event.
@@ -112,6 +84,32 @@ Error refusal_of(int status, std::string_view body) {
 }
 
 }  // namespace
+
+Result<http::Endpoint> peer_of(const std::string& endpoint) {
+  constexpr std::string_view scheme = "http://";
+  std::string_view rest = endpoint;
+  if (!rest.starts_with(scheme)) {
+    return make_error(errc::invalid, fmt::format("only http:// is spoken here, not '{}'", endpoint));
+  }
+  rest.remove_prefix(scheme.size());
+  rest = rest.substr(0, rest.find('/'));
+  http::Endpoint peer;
+  const std::size_t colon = rest.rfind(':');
+  const std::size_t bracket = rest.rfind(']');
+  std::string_view host = rest;
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    const std::optional<std::int64_t> port = parse_number(rest.substr(colon + 1));
+    if (!port || *port < 1 || *port > 65535) {
+      return make_error(errc::invalid, fmt::format("the endpoint '{}' has no usable port", endpoint));
+    }
+    peer.port = static_cast<std::uint16_t>(*port);
+    host = rest.substr(0, colon);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.empty()) return make_error(errc::invalid, fmt::format("the endpoint '{}' names no host", endpoint));
+  peer.host = host;
+  return peer;
+}
 
 void FollowPrinter::print(const actions::FollowEvent& event) {
   if (event.kind == "run") print_run(event);

@@ -11,6 +11,7 @@
 
 #include "actions/protocol/runner_api.h"
 #include "base/error.h"
+#include "http/client.h"
 
 namespace kaapi::cli {
 
@@ -51,6 +52,9 @@ class FollowPrinter {
   std::string run_name_, run_status_, conclusion_;
   std::map<std::int64_t, Job> jobs_;
 };
+
+// The peer of "http://HOST:PORT". Error: `Invalid`.
+Result<http::Endpoint> peer_of(const std::string& endpoint);
 
 // A job may run for 6 hours and wait for a reviewer before.
 inline constexpr std::chrono::hours max_follow{24};

@@ -12,7 +12,10 @@
 #include "cli/audit.h"
 #include "cli/doctor.h"
 #include "cli/env.h"
+#include "cli/git_credential.h"
 #include "cli/iam.h"
+#include "cli/repo.h"
+#include "cli/run.h"
 #include "cli/runner.h"
 #include "cli/settings.h"
 #include "cli/status.h"
@@ -298,6 +301,9 @@ int run_program(int argc, const char* const* argv, const Surroundings& surroundi
   program.add_subcommand("version", "Print the version");
   ChosenCommand chosen;
   add_settings_commands(program, *env, data_dir, chosen);
+  add_git_commands(program, data_dir, chosen);
+  add_repo_commands(program, data_dir, chosen);
+  add_run_commands(program, data_dir, chosen);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

@@ -14,10 +14,13 @@ std::string through(std::string_view text, std::size_t step, std::string_view fa
 }
 
 TEST(PacketTail, PutsAFailureBeforeTheLastFlush) {
-  const std::string text = "0009hello0000000ahello!0000";
+  constexpr std::string_view text = "0009hello0000000ahello!0000";
+  constexpr std::string_view failed =
+      "0009hello0000000ahello!0009\x03"
+      "bad\n0000";
   for (std::size_t step = 1; step <= text.size(); ++step) {
     EXPECT_EQ(through(text, step, ""), text) << step;
-    EXPECT_EQ(through(text, step, "bad"), std::string("0009hello0000000ahello!0009\x03") + "bad\n0000") << step;
+    EXPECT_EQ(through(text, step, "bad"), failed) << step;
   }
 }
 
@@ -29,7 +32,8 @@ TEST(PacketTail, HoldsNothingButAFlushBack) {
 }
 
 TEST(PacketTail, PassesWhatIsNoPackets) {
-  for (const std::string text : {"", "00", "fatal: no", "0003x", "zzzz0000"}) EXPECT_EQ(through(text, 3, "bad"), text);
+  for (const std::string_view text : {"", "00", "fatal: no", "0003x", "zzzz0000"})
+    EXPECT_EQ(through(text, 3, "bad"), text);
 }
 
 TEST(CgiHead, IsReadOrRefused) {

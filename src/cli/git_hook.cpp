@@ -1,0 +1,191 @@
+#include "cli/git_hook.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <istream>
+#include <ostream>
+
+#include "actions/git/git.h"
+#include "actions/git/hook_api.h"
+#include "base/text.h"
+#include "cli/follow.h"
+#include "cli/table.h"
+
+namespace kaapi::cli {
+namespace {
+
+namespace git = actions::git;
+using actions::RefUpdate;
+
+// The platform parses workflow files meanwhile.
+constexpr std::chrono::minutes answer_timeout{2};
+constexpr std::size_t max_hook_input_bytes = 1024 * 1024;
+constexpr std::int64_t max_push_options = 100;
+
+int fail(std::string_view message, std::ostream& err) {
+  err << "kaapi: " << message << "\n";
+  return exit_failure;
+}
+
+// Everything that git told; nullopt past the limit.
+std::optional<std::string> read_all(std::istream& input, std::size_t max_bytes) {
+  std::string text;
+  for (std::string line; std::getline(input, line);) {
+    text += line + "\n";
+    if (text.size() > max_bytes) return std::nullopt;
+  }
+  return text;
+}
+
+// Inside the hook's environment, where objects that are not accepted yet can be seen.
+bool is_forced(const std::string& before, const std::string& after) {
+  git::Command command{{"git", "merge-base", "--is-ancestor", before, after}, {}, ""};
+  for (char** variable = environ; *variable != nullptr; ++variable) command.environment.emplace_back(*variable);
+  const Result<git::Finished> finished = git::run(command);
+  return !finished || finished->exit_code != 0;
+}
+
+Result<std::vector<RefUpdate>> read_updates(std::istream& input, bool compare) {
+  const std::optional<std::string> text = read_all(input, max_hook_input_bytes);
+  if (!text) return make_error(errc::too_large, "the push changes too many refs; push fewer at once");
+  std::vector<RefUpdate> updates;
+  for (const std::string& line : split(*text, '\n')) {
+    const std::vector<std::string> words = split(line, ' ');
+    if (words.size() != 3) continue;
+    if (updates.size() == git::max_push_refs) {
+      return make_error(errc::too_large,
+                        fmt::format("the push changes more than {} refs; push fewer at once", git::max_push_refs));
+    }
+    RefUpdate update{words[2], words[0], words[1], false};
+    const bool both = update.before != git::no_commit && update.after != git::no_commit;
+    update.forced = compare && both && is_forced(update.before, update.after);
+    updates.push_back(std::move(update));
+  }
+  return updates;
+}
+
+// Asks the platform, as the push's own hook.
+class Platform {
+ public:
+  static Result<Platform> find(const Surroundings& surroundings) {
+    Platform platform;
+    platform.endpoint = surroundings.variable(git::hook_url_variable).value_or("");
+    platform.token_ = surroundings.variable(git::hook_token_variable).value_or("");
+    if (!platform.endpoint.empty() && !platform.token_.empty()) return platform;
+    return make_error(errc::invalid,
+                      "this repository is pushed to through the platform, http://HOST:PORT/git/OWNER/NAME.git");
+  }
+
+  Result<json::value> ask(const std::string& what, const json::value& body) const {
+    const Result<http::Endpoint> peer = peer_of(endpoint);
+    if (!peer) return peer.error();
+    http::Client client(*peer);
+    http::ClientRequest request;
+    request.method = "POST";
+    request.target = std::string(git::hook_path) + what;
+    request.headers.add("Authorization", "Bearer " + token_);
+    request.headers.add("Content-Type", "application/json");
+    request.body = json::serialize(body);
+    const Result<http::ClientResponse> answer = client.send(request, answer_timeout);
+    if (!answer) return answer.error();
+    if (answer->status == 204) return json::value(nullptr);
+    Result<json::value> value = parse_json(answer->body);
+    if (answer->status == 200) return value;
+    const std::string said = value ? string_member(*value, "message") : std::string();
+    return make_error(errc::unavailable, said.empty() ? fmt::format("it answered with {}", answer->status) : said);
+  }
+
+  std::string endpoint;
+
+ private:
+  std::string token_;
+};
+
+int pre_receive(const Platform& platform, const std::vector<RefUpdate>& updates, std::ostream& err) {
+  const Result<json::value> answer = platform.ask("pre-receive", json::object{{"updates", git::updates_json(updates)}});
+  if (!answer) {
+    return fail(fmt::format("the platform cannot be asked whether this push may be, so nothing was changed: {}",
+                            harmless(answer.error().message)),
+                err);
+  }
+  const json::value* refusals = find_member(*answer, "refusals");
+  if (refusals == nullptr || !refusals->is_array())
+    return fail("the platform's answer to this push cannot be read", err);
+  for (const json::value& one : refusals->as_array()) {
+    fail(harmless(fmt::format("{}: {}", string_member(one, "ref"), string_member(one, "why"))), err);
+  }
+  return refusals->as_array().empty() ? exit_success : exit_failure;
+}
+
+std::vector<std::string> push_options(const Surroundings& surroundings) {
+  const auto count = parse_number(surroundings.variable("GIT_PUSH_OPTION_COUNT").value_or("0")).value_or(0);
+  std::vector<std::string> options;
+  for (std::int64_t i = 0; i < std::min(count, max_push_options); ++i) {
+    options.push_back(surroundings.variable(fmt::format("GIT_PUSH_OPTION_{}", i).c_str()).value_or(""));
+  }
+  return options;
+}
+
+// Follows each run to its end; what the push shall fail with, or nothing.
+std::string follow_all(const Platform& platform, const std::vector<actions::WatchedRun>& runs, std::ostream& out) {
+  std::string failure;
+  for (const actions::WatchedRun& run : runs) {
+    FollowPrinter printer(out);
+    const Result<void> followed = follow_run(platform.endpoint, run.path, run.token, printer);
+    std::string why;
+    if (!followed) {
+      why = fmt::format("{} could not be followed to its end: {}", run.name, followed.error().message);
+    } else if (printer.exit_code() != exit_success) {
+      why = fmt::format("{} ended with {}", run.name, printer.conclusion());
+    }
+    if (!why.empty()) failure += (failure.empty() ? "" : "; ") + why;
+  }
+  return failure;
+}
+
+int post_receive(const Platform& platform, const std::vector<RefUpdate>& updates, const Surroundings& surroundings,
+                 std::ostream& out, std::ostream& err) {
+  const Result<json::value> answer =
+      platform.ask("post-receive", json::object{{"updates", git::updates_json(updates)}});
+  const Result<actions::PushReport> report =
+      answer ? git::push_report_from(*answer) : Result<actions::PushReport>(answer.error());
+  if (!report) {
+    return fail(fmt::format("the push is done, but the platform does not tell what it started: {}",
+                            harmless(report.error().message)),
+                err);
+  }
+  for (const std::string& line : report->lines) out << harmless(line) << "\n";
+  out.flush();
+  bool wait = false;
+  for (const std::string& option : push_options(surroundings)) {
+    if (option == "wait") {
+      wait = true;
+    } else {
+      fail(fmt::format("the push option '{}' is not known, and nothing was done about it; there is: wait",
+                       harmless(option)),
+           err);
+    }
+  }
+  const std::string failure = wait ? follow_all(platform, report->runs, out) : std::string();
+  if (failure.empty()) return exit_success;
+  const Result<json::value> told =
+      platform.ask("failed", json::object{{"why", harmless(failure) + "; the push itself is done"}});
+  if (!told) fail(harmless(failure), err);
+  return exit_failure;
+}
+
+}  // namespace
+
+int run_git_hook(const std::string& hook, const Surroundings& surroundings, std::istream& input, std::ostream& out,
+                 std::ostream& err) {
+  const Result<Platform> platform = Platform::find(surroundings);
+  if (!platform) return fail(platform.error().message, err);
+  const bool before = hook == "pre-receive";
+  const Result<std::vector<RefUpdate>> updates = read_updates(input, before);
+  if (!updates) return fail(updates.error().message, err);
+  return before ? pre_receive(*platform, *updates, err) : post_receive(*platform, *updates, surroundings, out, err);
+}
+
+}  // namespace kaapi::cli

@@ -1,0 +1,306 @@
+#include "cli/repo.h"
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "aws/gen/git.h"
+#include "cli/repository_name.h"
+#include "cli/secret_input.h"
+#include "cli/table.h"
+#include "cli/target.h"
+
+namespace kaapi::cli {
+namespace {
+
+namespace wire = aws::git;
+
+constexpr std::size_t max_password_bytes = 4096;
+
+// Finds whom to ask, then calls `ask(client, target) -> Result<void>`.
+template <class Ask>
+int with_target(const TargetOptions& options, const Surroundings& surroundings, std::ostream& err, const Ask& ask) {
+  const Result<Target> target = find_target(options, surroundings);
+  if (!target) return fail(target.error().message, err);
+  aws::Client client = client_of(*target);
+  const Result<void> done = ask(client, *target);
+  return done ? exit_success : fail(explained(done.error(), *target), err);
+}
+
+// The same with the repository's whole name.
+template <class Ask>
+int with_repository(const RepoCommand& command, const Surroundings& surroundings, std::ostream& err, const Ask& ask) {
+  const Result<std::string> name = full_repository_name(command.repository);
+  if (!name) {
+    fail(name.error().message, err);
+    return exit_usage;
+  }
+  return with_target(command, surroundings, err,
+                     [&](aws::Client& client, const Target& target) { return ask(client, target, *name); });
+}
+
+std::string clone_url(const Target& target, const wire::Repository& repository) {
+  std::string endpoint = target.endpoint;
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  return endpoint + repository.clonePath.value_or("");
+}
+
+std::string in_words(const wire::ProtectionRule& rule) {
+  std::string out = fmt::format("{} {}: no force push, no deletion", rule.kind, rule.pattern);
+  for (const std::string& pusher : rule.pushers.value_or(std::vector<std::string>())) out += "; may push: " + pusher;
+  return harmless(out);
+}
+
+std::string time_of(const std::optional<Time>& time) {
+  return time ? format_time(*time) : "-";
+}
+
+void print(const wire::Repository& repository, const Target& target, std::ostream& out) {
+  out << harmless(repository.repository.value_or("")) << "\n";
+  out << "  clone           " << clone_url(target, repository) << "\n";
+  out << "  default branch  " << harmless(repository.defaultBranch.value_or("")) << "\n";
+  out << "  created         " << time_of(repository.createdAt) << "\n";
+  out << "  arn             " << repository.arn.value_or("") << "\n";
+  for (const wire::ProtectionRule& rule : repository.rules.value_or(std::vector<wire::ProtectionRule>())) {
+    out << "  protected       " << in_words(rule) << "\n";
+  }
+  if (!repository.mirror) return;
+  const wire::Mirror& mirror = *repository.mirror;
+  out << "  mirror of       " << harmless(mirror.url.value_or("")) << "\n";
+  if (mirror.everySeconds) out << "  fetched every   " << *mirror.everySeconds << " s\n";
+  if (mirror.webhookPath) out << "  webhook         " << target.endpoint << *mirror.webhookPath << "\n";
+  out << "  last fetched    " << time_of(mirror.lastFetchedAt) << "\n";
+  if (mirror.lastError) out << "  last error      " << harmless(*mirror.lastError) << "\n";
+}
+
+Result<void> show(const std::optional<wire::Repository>& details, const Target& target, bool json, std::ostream& out) {
+  const wire::Repository repository = details.value_or(wire::Repository());
+  if (json) {
+    out << aws::to_json(repository) << "\n";
+  } else {
+    print(repository, target, out);
+  }
+  return ok();
+}
+
+Result<std::vector<wire::ProtectionRule>> rules_for(aws::Client& client, const ProtectRepoCommand& command,
+                                                    const std::string& name) {
+  std::vector<wire::ProtectionRule> rules;
+  if (command.add) {
+    const auto now = client.call<wire::DescribeRepository>({name});
+    if (!now) return now.error();
+    if (now->details) rules = now->details->rules.value_or(rules);
+  }
+  const auto add = [&](std::string_view kind, const std::vector<std::string>& patterns) {
+    for (const std::string& pattern : patterns) {
+      wire::ProtectionRule rule;
+      rule.kind = kind;
+      rule.pattern = pattern;
+      if (!command.pushers.empty()) rule.pushers = command.pushers;
+      rules.push_back(std::move(rule));
+    }
+  };
+  add(wire::RefKind::branch, command.branches);
+  add(wire::RefKind::tag, command.tags);
+  return rules;
+}
+
+}  // namespace
+
+int run_create_repo(const CreateRepoCommand& command, const Surroundings& surroundings, std::ostream& out,
+                    std::ostream& err) {
+  return with_repository(command, surroundings, err,
+                         [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
+                           wire::CreateRepositoryRequest request;
+                           request.repository = name;
+                           if (!command.default_branch.empty()) request.defaultBranch = command.default_branch;
+                           const auto made = client.call<wire::CreateRepository>(request);
+                           if (!made) return made.error();
+                           const wire::Repository repository = made->details.value_or(wire::Repository());
+                           if (command.json) return show(repository, target, true, out);
+                           out << fmt::format(
+                               "{} is there. Push to it:\n  git remote add kaapi {}\n  git config credential.{}.helper "
+                               "'!kaapi git-credential'\n  git push kaapi {}\n",
+                               name, clone_url(target, repository), target.endpoint,
+                               harmless(repository.defaultBranch.value_or("main")));
+                           return ok();
+                         });
+}
+
+int run_list_repos(const RepoCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err) {
+  return with_target(command, surroundings, err, [&](aws::Client& client, const Target& target) -> Result<void> {
+    std::vector<wire::Repository> all;
+    wire::ListRepositoriesRequest request;
+    do {
+      const auto page = client.call<wire::ListRepositories>(request);
+      if (!page) return page.error();
+      for (const wire::Repository& one : page->repositories.value_or(std::vector<wire::Repository>()))
+        all.push_back(one);
+      request.nextToken = page->nextToken;
+    } while (request.nextToken);
+    if (command.json) {
+      wire::ListRepositoriesResponse whole;
+      whole.repositories = std::move(all);
+      out << aws::to_json(whole) << "\n";
+      return ok();
+    }
+    if (all.empty()) out << "No repository yet. Make one: kaapi repo create NAME\n";
+    std::vector<Row> rows;
+    if (!all.empty()) rows.push_back({Cell("REPOSITORY"), Cell("BRANCH"), Cell("CLONE")});
+    for (const wire::Repository& one : all) {
+      rows.push_back(
+          {Cell(one.repository.value_or("")), Cell(one.defaultBranch.value_or("")), Cell(clone_url(target, one))});
+    }
+    out << table(rows, 0, false);
+    return ok();
+  });
+}
+
+int run_show_repo(const RepoCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err) {
+  return with_repository(command, surroundings, err,
+                         [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
+                           const auto found = client.call<wire::DescribeRepository>({name});
+                           if (!found) return found.error();
+                           return show(found->details, target, command.json, out);
+                         });
+}
+
+int run_delete_repo(const DeleteRepoCommand& command, const Surroundings& surroundings, std::ostream& out,
+                    std::ostream& err) {
+  if (!command.yes) {
+    fail(fmt::format("deleting {} deletes all its commits, for good; say so with --yes", command.repository), err);
+    return exit_usage;
+  }
+  return with_repository(command, surroundings, err,
+                         [&](aws::Client& client, const Target&, const std::string& name) -> Result<void> {
+                           const auto gone = client.call<wire::DeleteRepository>({name});
+                           if (!gone) return gone.error();
+                           out << name << " is deleted.\n";
+                           return ok();
+                         });
+}
+
+int run_protect_repo(const ProtectRepoCommand& command, const Surroundings& surroundings, std::ostream& out,
+                     std::ostream& err) {
+  if (command.branches.empty() && command.tags.empty() && !command.none) {
+    fail("say what to protect: --branch main, --tag 'v*' (or --none)", err);
+    return exit_usage;
+  }
+  return with_repository(command, surroundings, err,
+                         [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
+                           const auto rules = rules_for(client, command, name);
+                           if (!rules) return rules.error();
+                           const auto changed = client.call<wire::PutRepositoryProtection>({name, *rules});
+                           if (!changed) return changed.error();
+                           return show(changed->details, target, command.json, out);
+                         });
+}
+
+int run_mirror_repo(const MirrorRepoCommand& command, const Surroundings& surroundings, int input, std::ostream& out,
+                    std::ostream& err) {
+  RepoCommand named = command;
+  // "https://github.com/team/shop.git" → team/shop
+  if (named.repository.empty() && !command.stop) {
+    std::string_view path = command.url;
+    if (path.ends_with('/')) path.remove_suffix(1);
+    const std::size_t name = path.rfind('/');
+    const std::size_t owner = name == std::string_view::npos || name == 0 ? name : path.rfind('/', name - 1);
+    if (owner != std::string_view::npos) named.repository = path.substr(owner + 1);
+  }
+  return with_repository(
+      named, surroundings, err,
+      [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
+        if (command.stop) {
+          const auto stopped = client.call<wire::StopMirroring>({name});
+          if (!stopped) return stopped.error();
+          out << name << " is no mirror any more; what it holds stays.\n";
+          return ok();
+        }
+        wire::MirrorRepositoryRequest request;
+        request.repository = name;
+        request.url = command.url;
+        if (command.every.count() > 0) request.everySeconds = static_cast<std::int32_t>(command.every.count());
+        request.webhook = command.webhook;
+        if (!command.username.empty()) {
+          const Result<std::string> password = read_secret(
+              input, fmt::format("Password (or token) of {} there: ", command.username), max_password_bytes, err);
+          if (!password) return password.error();
+          request.username = command.username;
+          request.password = *password;
+        }
+        const auto made = client.call<wire::MirrorRepository>(request);
+        if (!made) return made.error();
+        if (command.json) {
+          out << aws::to_json(*made) << "\n";
+          return ok();
+        }
+        out << fmt::format("{} mirrors {} now; clone it from {}\n", name, command.url,
+                           clone_url(target, made->details.value_or(wire::Repository())));
+        if (made->webhookSecret) {
+          out << fmt::format(
+              "Webhook, in the settings of the repository there (content type application/json, pushes):\n"
+              "  URL     {}{}\n  secret  {}   (shown this once)\n",
+              target.endpoint, made->webhookPath.value_or(""), *made->webhookSecret);
+        }
+        return ok();
+      });
+}
+
+int run_create_token(const CreateTokenCommand& command, const Surroundings& surroundings, std::ostream& out,
+                     std::ostream& err) {
+  return with_target(command, surroundings, err, [&](aws::Client& client, const Target& target) -> Result<void> {
+    wire::CreateAccessTokenRequest request;
+    request.name = command.name;
+    if (command.lifetime.count() > 0) request.durationSeconds = static_cast<std::int32_t>(command.lifetime.count());
+    const auto made = client.call<wire::CreateAccessToken>(request);
+    if (!made) return made.error();
+    if (command.json) {
+      out << aws::to_json(*made) << "\n";
+      return ok();
+    }
+    const wire::AccessToken token = made->accessToken.value_or(wire::AccessToken());
+    std::string host = target.endpoint;
+    if (const std::size_t scheme = host.find("://"); scheme != std::string::npos) host.insert(scheme + 3, "git@");
+    out << fmt::format(
+        "{}\n\nShown this once; good until {}. It is the password, with any user name:\n"
+        "  git remote add kaapi {}/git/OWNER/NAME.git\nTake it back: kaapi token rm {}\n",
+        made->secret.value_or(""), time_of(token.expiresAt), host, token.tokenId.value_or(""));
+    return ok();
+  });
+}
+
+int run_list_tokens(const ListTokensCommand& command, const Surroundings& surroundings, std::ostream& out,
+                    std::ostream& err) {
+  return with_target(command, surroundings, err, [&](aws::Client& client, const Target&) -> Result<void> {
+    wire::ListAccessTokensRequest request;
+    if (command.all) request.all = true;
+    const auto found = client.call<wire::ListAccessTokens>(request);
+    if (!found) return found.error();
+    if (command.json) {
+      out << aws::to_json(*found) << "\n";
+      return ok();
+    }
+    std::vector<Row> rows = {{Cell("ID"), Cell("NAME"), Cell("OF"), Cell("EXPIRES"), Cell("LAST USED")}};
+    for (const wire::AccessToken& token : found->accessTokens.value_or(std::vector<wire::AccessToken>())) {
+      rows.push_back({Cell(token.tokenId.value_or("")), Cell(token.name.value_or("")),
+                      Cell(token.principalArn.value_or("")), Cell(time_of(token.expiresAt)),
+                      Cell(time_of(token.lastUsedAt))});
+    }
+    out << (rows.size() == 1 ? "No access tokens. Make one: kaapi token create NAME\n" : table(rows, 0, false));
+    return ok();
+  });
+}
+
+int run_remove_tokens(const RemoveTokensCommand& command, const Surroundings& surroundings, std::ostream& out,
+                      std::ostream& err) {
+  return with_target(command, surroundings, err, [&](aws::Client& client, const Target&) -> Result<void> {
+    for (const std::string& id : command.ids) {
+      const auto gone = client.call<wire::DeleteAccessToken>({id});
+      if (!gone) return gone.error();
+      out << harmless(id) << " is worth nothing any more.\n";
+    }
+    return ok();
+  });
+}
+
+}  // namespace kaapi::cli

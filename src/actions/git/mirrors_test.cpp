@@ -77,7 +77,7 @@ class MirrorsTest : public ::testing::Test {
   http::Server server{http::ServerConfig{}};
   Listener listener;
   Pushes pushes{*here.repositories, gate, &listener, ids};
-  store::Sealer sealer{std::move(store::Sealer::open(here.directory.file("key")).value())};
+  store::Sealer sealer{store::Sealer::open(here.directory.file("key")).value()};
   Mirrors mirrors{*here.repositories, pushes, sealer, here.clock, ids};
   Clone clone{there.directory.file("clone")};
 };

@@ -62,8 +62,8 @@ class Clone {
 // Repositories of one test. `hook_program` is what hooks run.
 struct TestRepositories {
   explicit TestRepositories(std::string hook_program = "/bin/true") {
-    database = std::move(store::Database::open(directory.file("git.db"), migrations()).value());
-    repositories = std::move(Repositories::open(*database, clock, {directory.path(), std::move(hook_program)}).value());
+    database = store::Database::open(directory.file("git.db"), migrations()).value();
+    repositories = Repositories::open(*database, clock, {directory.path(), std::move(hook_program)}).value();
   }
   TestDirectory directory;
   ManualClock clock;

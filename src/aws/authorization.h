@@ -74,8 +74,13 @@ class Authorizer {
   // Success, with the reason for the audit log, when every access is allowed. Error: access_denied, in AWS's words:
   // who, which action, which resource, and why.
   virtual Result<std::string> authorize(const CallContext& context, const std::vector<Access>& accesses) const = 0;
-  // The refusal of such a call for somebody who may read it (sts:DecodeAuthorizationMessage); empty when there is none.
-  virtual std::string encoded_refusal(const CallContext&, const std::vector<Access>&) const { return {}; }
+  // The same, and the refusal for somebody who may read it (sts:DecodeAuthorizationMessage) in `encoded`; empty when
+  // there is none.
+  virtual Result<std::string> authorize_encoded(const CallContext& context, const std::vector<Access>& accesses,
+                                                std::string& encoded) const {
+    encoded.clear();
+    return authorize(context, accesses);
+  }
 };
 
 // What a room knows of its resources beyond the request. Asked only when a policy wants to know it. Thread-safe.

@@ -198,7 +198,7 @@ Permission Dispatcher::permission(const Route& route) const {
 }
 
 Result<void> Dispatcher::authorize(const Operation& operation, const CallContext& context, const json::value& tree,
-                                   CallRecord& record) const {
+                                   CallRecord& record, std::string& encoded) const {
   if (authorizer_ == nullptr) return ok();
   const PermissionRow& row = operation.info->permission;
   record.accesses = accesses_of(fmt::format("{}:{}", operation.service->signing_name, operation.info->name), row,
@@ -208,18 +208,20 @@ Result<void> Dispatcher::authorize(const Operation& operation, const CallContext
     record.reason = "the account's root";
     return ok();
   }
-  Result<std::string> allowed = authorizer_->authorize(context, record.accesses);
+  Result<std::string> allowed = authorizer_->authorize_encoded(context, record.accesses, encoded);
   if (!allowed) return allowed.error();
   record.reason = std::move(*allowed);
   return ok();
 }
 
 Result<std::string> Dispatcher::run_guarded(const Operation& operation, const CallContext& context,
-                                            const http::Request& request, CallRecord& record) const {
+                                            const http::Request& request, CallRecord& record,
+                                            std::string& encoded) const {
   try {
     const Result<json::value> tree = parse_body(operation.service->protocol, request);
     if (!tree) return tree.error();
-    if (const Result<void> allowed = authorize(operation, context, *tree, record); !allowed) return allowed.error();
+    const Result<void> allowed = authorize(operation, context, *tree, record, encoded);
+    if (!allowed) return allowed.error();
     return operation.run(context, *tree);
   } catch (const std::exception& failure) {
     log::error("aws", "{}:{} failed, request {}: {}", operation.service->name, operation.info->name, context.request_id,
@@ -238,14 +240,12 @@ http::Response Dispatcher::call(const Route& route, const CallContext& context, 
     return error_response(route, *told.error, context.request_id);
   }
 
-  Result<std::string> inside = run_guarded(*operation, context, request, told);
+  std::string encoded;
+  Result<std::string> inside = run_guarded(*operation, context, request, told, encoded);
   if (!inside) {
     told.error = on_the_wire(route, inside.error());
     http::Response response = error_response(route, inside.error(), context.request_id);
-    if (inside.error().code == access_denied && authorizer_ != nullptr) {
-      std::string encoded = authorizer_->encoded_refusal(context, told.accesses);
-      if (!encoded.empty()) response.headers.set(encoded_refusal_header, std::move(encoded));
-    }
+    if (!encoded.empty()) response.headers.set(encoded_refusal_header, std::move(encoded));
     (response.status >= 500 ? operation->failed : operation->refused).fetch_add(1, std::memory_order_relaxed);
     return response;
   }

@@ -182,10 +182,11 @@ class Dispatcher {
 
   void add(const ServiceInfo& service, std::string_view name, Run run);
   const Operation* find(const Route& route) const;
+  // `encoded` gets what DecodeAuthorizationMessage takes of a refusal.
   Result<std::string> run_guarded(const Operation& operation, const CallContext& context, const http::Request& request,
-                                  CallRecord& record) const;
+                                  CallRecord& record, std::string& encoded) const;
   Result<void> authorize(const Operation& operation, const CallContext& context, const json::value& tree,
-                         CallRecord& record) const;
+                         CallRecord& record, std::string& encoded) const;
 
   const Authorizer* authorizer_ = nullptr;
   std::vector<const ServiceInfo*> services_;

@@ -173,6 +173,34 @@ TEST_F(DispatchTest, AnOperationIsHandledOnce) {
   EXPECT_THROW(dispatcher_.handle<sts::GetCallerIdentity>(again), std::logic_error);
 }
 
+class Refusing final : public Authorizer {
+ public:
+  std::string arn_of(const CallContext&, std::string_view, std::string_view name) const override {
+    return std::string(name);
+  }
+  Result<std::string> authorize(const CallContext&, const std::vector<Access>&) const override {
+    ++judgements;
+    return make_error(access_denied, "no");
+  }
+  Result<std::string> authorize_encoded(const CallContext& context, const std::vector<Access>& accesses,
+                                        std::string& encoded) const override {
+    encoded = "sealed";
+    return authorize(context, accesses);
+  }
+  mutable int judgements = 0;
+};
+
+TEST_F(DispatchTest, ARefusalIsJudgedOnceAndCarriesItsEncodedForm) {
+  const Refusing refusing;
+  dispatcher_.guard(&refusing);
+  const http::Response refused = call(json_request(ecs_target + "CreateCluster", "{}"));
+  EXPECT_EQ(refused.headers.find("x-amzn-ErrorType"), "AccessDeniedException");
+  EXPECT_EQ(refused.headers.find(encoded_refusal_header), "sealed");
+  EXPECT_EQ(refusing.judgements, 1);
+  context_.is_root = true;
+  EXPECT_FALSE(call(json_request(ecs_target + "CreateCluster", "{}")).headers.find(encoded_refusal_header));
+}
+
 class NoKeys final : public KeyStore {
  public:
   std::optional<AccessKey> find(std::string_view access_key_id) const override {

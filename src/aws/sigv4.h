@@ -89,6 +89,10 @@ class KeyStore {
  public:
   virtual ~KeyStore() = default;
   virtual std::optional<AccessKey> find(std::string_view access_key_id) const = 0;
+  // Told of each request that was signed with the key, whatever becomes of it: what "last used" says. `service` and
+  // `region` are those that it was signed for.
+  virtual void used(std::string_view /*access_key_id*/, std::string_view /*service*/,
+                    std::string_view /*region*/) const {}
 };
 
 struct VerifyOptions {

@@ -198,6 +198,7 @@ Result<Caller> Verifier::verify(const http::RequestHead& head, std::string_view 
   }
   // Only who knows the secret is told that the session is over.
   if (key->expires_at && now >= *key->expires_at) return expired_token(options.protocol);
+  keys_.used(authorization.access_key_id, authorization.service, authorization.region);
   return Caller{std::move(*key), authorization.access_key_id, authorization.region};
 }
 

@@ -82,7 +82,7 @@ std::optional<policy::NamedPolicy> AccessControl::resource_policy(std::string_vi
   const aws::ResourceFacts* known = facts(arn);
   const std::string text = known == nullptr ? std::string() : known->policy_of(arn);
   if (text.empty()) return std::nullopt;
-  auto document = policy::parse(text, policy::Kind::resource);
+  auto document = resource_policies_.parse(text);
   if (!document) {
     // It was checked when it was set. What cannot be read may hold a deny, so nobody but root gets past it.
     log::error("identity", "the policy of {} cannot be read: {}", arn, document.error().message);
@@ -93,20 +93,15 @@ std::optional<policy::NamedPolicy> AccessControl::resource_policy(std::string_vi
   return policy::NamedPolicy{fmt::format("of {}", arn), std::move(*document)};
 }
 
-struct AccessControl::Refused {
-  std::string message;
-  std::string encoded;
-};
-
-Result<std::optional<AccessControl::Refused>> AccessControl::judge(const aws::CallContext& context,
-                                                                   const std::vector<aws::Access>& accesses,
-                                                                   std::string& reason) const {
+Result<std::string> AccessControl::judge(const aws::CallContext& context, const std::vector<aws::Access>& accesses,
+                                         std::string* encoded) const {
   auto subject = subjects_.of_key(context.access_key_id);
   if (!subject) {
     return make_error(aws::access_denied, "Who made this call is no longer known: the user or role was deleted");
   }
   const Asker asker{*subject, tags_of(*directory_.state(), (*subject)->principal),
                     sessions_.find(context.access_key_id)};
+  std::string reason;
   for (const aws::Access& access : accesses) {
     const RequestContext conditions(context, access, asker.subject->principal, asker.tags, asker.session.get(),
                                     facts(access.resource));
@@ -115,32 +110,24 @@ Result<std::optional<AccessControl::Refused>> AccessControl::judge(const aws::Ca
     policy::Decision decision = policy::evaluate(*asker.subject, request, own ? &*own : nullptr);
     if (decision.effect != policy::Effect::allowed) {
       const policy::Principal& who = asker.subject->principal;
-      return std::optional(Refused{policy::refusal(who, request, decision),
-                                   encode_authorization_message(sealer_, who, request, decision)});
+      if (encoded != nullptr) *encoded = encode_authorization_message(sealer_, who, request, decision);
+      return make_error(aws::access_denied, policy::refusal(who, request, decision));
     }
     if (reason.empty()) reason = allowed_because(decision);
   }
-  return std::optional<Refused>();
+  return reason;
 }
 
 Result<std::string> AccessControl::authorize(const aws::CallContext& context,
                                              const std::vector<aws::Access>& accesses) const {
-  if (!accesses.empty()) {
-    const std::string_view action = accesses.front().action;
-    directory_.note_use(context.access_key_id, action.substr(0, action.find(':')), context.region);
-  }
-  std::string reason;
-  const Result<std::optional<Refused>> refused = judge(context, accesses, reason);
-  if (!refused) return refused.error();
-  if (*refused) return make_error(aws::access_denied, (*refused)->message);
-  return reason;
+  return judge(context, accesses, nullptr);
 }
 
-std::string AccessControl::encoded_refusal(const aws::CallContext& context,
-                                           const std::vector<aws::Access>& accesses) const {
-  std::string reason;
-  const Result<std::optional<Refused>> refused = judge(context, accesses, reason);
-  return refused && *refused ? (*refused)->encoded : std::string();
+Result<std::string> AccessControl::authorize_encoded(const aws::CallContext& context,
+                                                     const std::vector<aws::Access>& accesses,
+                                                     std::string& encoded) const {
+  encoded.clear();
+  return judge(context, accesses, &encoded);
 }
 
 Result<Explanation> AccessControl::explain(const aws::CallContext& context, std::string_view principal_arn,

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "identity/iam/directory.h"
 #include "identity/policy/evaluate.h"
+#include "identity/policy/parsed_policies.h"
 #include "identity/sts/sessions.h"
 #include "identity/sts/subject.h"
 #include "store/sealer.h"
@@ -29,7 +30,7 @@ struct Explanation {
 // Thread-safe after the last facts_of(). `directory`, `sessions`, `subjects` and `sealer` must outlive it.
 class AccessControl final : public aws::Authorizer {
  public:
-  AccessControl(Directory& directory, const Sessions& sessions, Subjects& subjects, const store::Sealer& sealer)
+  AccessControl(const Directory& directory, const Sessions& sessions, Subjects& subjects, const store::Sealer& sealer)
       : directory_(directory), sessions_(sessions), subjects_(subjects), sealer_(sealer) {}
 
   // Who knows the tags and policies of the resources of `service` ("ecr"). `facts` must outlive this.
@@ -38,8 +39,8 @@ class AccessControl final : public aws::Authorizer {
   std::string arn_of(const aws::CallContext& context, std::string_view type, std::string_view name) const override;
   Result<std::string> authorize(const aws::CallContext& context,
                                 const std::vector<aws::Access>& accesses) const override;
-
-  std::string encoded_refusal(const aws::CallContext& context, const std::vector<aws::Access>& accesses) const override;
+  Result<std::string> authorize_encoded(const aws::CallContext& context, const std::vector<aws::Access>& accesses,
+                                        std::string& encoded) const override;
 
   // The same for a principal that is not calling: the ARN of a user, a role, a session of a role, or the root user.
   // Errors: NoSuchEntity, `Invalid` (no ARN of a principal).
@@ -48,17 +49,17 @@ class AccessControl final : public aws::Authorizer {
 
  private:
   const aws::ResourceFacts* facts(std::string_view arn) const;
-  // What the refused question was and why it was; nullopt when all are allowed.
-  struct Refused;
-  Result<std::optional<Refused>> judge(const aws::CallContext& context, const std::vector<aws::Access>& accesses,
-                                       std::string& reason) const;
+  // `encoded` nullptr: nobody wants it.
+  Result<std::string> judge(const aws::CallContext& context, const std::vector<aws::Access>& accesses,
+                            std::string* encoded) const;
   // The resource's own policy; nullopt when it has none.
   std::optional<policy::NamedPolicy> resource_policy(std::string_view arn) const;
 
-  Directory& directory_;
+  const Directory& directory_;
   const Sessions& sessions_;
   Subjects& subjects_;
   const store::Sealer& sealer_;
+  mutable policy::ParsedPolicies resource_policies_{policy::Kind::resource};
   std::map<std::string, const aws::ResourceFacts*, std::less<>> facts_;
 };
 

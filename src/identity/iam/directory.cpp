@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <utility>
 
 #include "base/json.h"
@@ -61,7 +62,7 @@ struct Kept<AccessKeyRecord> {
 
 constexpr std::string_view alias_kind = "account";
 constexpr std::string_view alias_key = "alias";
-constexpr std::string_view use_kind = "access-key-use";
+constexpr std::string_view use_kind = "access-key-use";  // of access keys and, by their ids, of roles
 
 std::string use_text(const LastUsed& use) {
   std::string text;
@@ -131,6 +132,7 @@ void Edit::erase(const Group& value) {
   erase_as(value);
 }
 void Edit::erase(const Role& value) {
+  changes_.push_back({std::string(use_kind), value.id, std::nullopt});
   erase_as(value);
 }
 void Edit::erase(const ManagedPolicy& value) {
@@ -189,10 +191,13 @@ Result<void> Directory::load(store::Session& session) {
     return ok();
   });
   if (!alias) return alias.error();
+  std::set<std::string_view> role_ids;
+  for (const auto& [key, role] : state->roles.all()) role_ids.insert(role->id);
   const Result<void> uses =
       for_each_row(session, use_kind, [&](std::string_view key, std::string_view text) -> Result<void> {
         const Result<json::value> tree = parse_json(text);
-        if (!tree || state->access_keys.find(key) == nullptr) return ok();  // only for show: not worth an error
+        const bool exists = state->access_keys.find(key) != nullptr || role_ids.contains(key);
+        if (!tree || !exists) return ok();  // only for show: not worth an error
         const LastUsed last{from_millis(int_member(*tree, "at_ms")), string_member(*tree, "region"),
                             string_member(*tree, "service")};
         uses_.emplace(key, Use{last, last.at});
@@ -210,7 +215,9 @@ Directory::~Directory() {
     }
     return ok();
   });
-  if (!saved) log::warn("identity", "the last use of access keys was not written down: {}", saved.error().message);
+  if (!saved) {
+    log::warn("identity", "the last use of access keys and roles was not written down: {}", saved.error().message);
+  }
 }
 
 std::shared_ptr<const IamState> Directory::state() const {
@@ -244,14 +251,28 @@ Result<void> Directory::commit(Edit& edit) {
 }
 
 void Directory::note_use(std::string_view access_key_id, std::string_view service, std::string_view region) {
+  note(access_key_id, service, region, [&] { return state()->access_keys.find(access_key_id) != nullptr; });
+}
+
+void Directory::note_role_use(std::string_view role_name, std::string_view role_id, std::string_view service,
+                              std::string_view region) {
+  note(role_id, service, region, [&] {
+    const std::shared_ptr<const IamState> now = state();
+    const Role* role = now->role(role_name);
+    return role != nullptr && role->id == role_id;
+  });
+}
+
+void Directory::note(std::string_view id, std::string_view service, std::string_view region,
+                     const std::function<bool()>& exists) {
   const Time now = clock_.now();
   std::string text;
   {
     const std::lock_guard lock(uses_mutex_);
-    auto found = uses_.find(std::string(access_key_id));
+    auto found = uses_.find(std::string(id));
     if (found == uses_.end()) {
-      if (state()->access_keys.find(access_key_id) == nullptr) return;
-      found = uses_.emplace(access_key_id, Use{}).first;
+      if (!exists()) return;
+      found = uses_.emplace(id, Use{}).first;
     }
     Use& use = found->second;
     use.last = {now, std::string(region), std::string(service)};
@@ -260,15 +281,15 @@ void Directory::note_use(std::string_view access_key_id, std::string_view servic
     text = use_text(use.last);
   }
   const Result<void> saved = database_.write([&](store::Session& session) -> Result<void> {
-    save_row(session, use_kind, access_key_id, text);
+    save_row(session, use_kind, id, text);
     return ok();
   });
-  if (!saved) log::warn("identity", "the last use of an access key was not written down: {}", saved.error().message);
+  if (!saved) log::warn("identity", "the last use of {} was not written down: {}", id, saved.error().message);
 }
 
-std::optional<LastUsed> Directory::last_used(std::string_view access_key_id) const {
+std::optional<LastUsed> Directory::last_used(std::string_view id) const {
   const std::lock_guard lock(uses_mutex_);
-  const auto found = uses_.find(std::string(access_key_id));
+  const auto found = uses_.find(std::string(id));
   if (found == uses_.end()) return std::nullopt;
   return found->second.last;
 }

@@ -21,7 +21,7 @@
 
 namespace kaapi::identity {
 
-// How often the last use of one access key is written down. In between it is only remembered.
+// How often the last use of one access key or role is written down. In between it is only remembered.
 inline constexpr Duration last_used_interval{60'000};
 
 struct LastUsed {
@@ -99,9 +99,13 @@ class Directory {
     return outcome;
   }
 
-  // Notes that a key was used. Quick; now and then it writes (last_used_interval).
+  // Notes that a user's key was used, or a session of the role that has this id ("AROA..."). Quick; now and then it
+  // writes (last_used_interval). Nothing happens when there is no such key or role.
   void note_use(std::string_view access_key_id, std::string_view service, std::string_view region);
-  std::optional<LastUsed> last_used(std::string_view access_key_id) const;
+  void note_role_use(std::string_view role_name, std::string_view role_id, std::string_view service,
+                     std::string_view region);
+  // By the id of either.
+  std::optional<LastUsed> last_used(std::string_view id) const;
 
   const std::string& account_id() const { return account_id_; }
   const Clock& clock() const { return clock_; }
@@ -112,6 +116,8 @@ class Directory {
             IdSource& ids);
   Result<void> load(store::Session& session);
   Result<void> commit(Edit& edit);
+  void note(std::string_view id, std::string_view service, std::string_view region,
+            const std::function<bool()>& exists);
 
   store::Database& database_;
   const store::Sealer& sealer_;
@@ -127,7 +133,7 @@ class Directory {
     Time saved_at{};
   };
   mutable std::mutex uses_mutex_;
-  std::unordered_map<std::string, Use> uses_;  // of keys that exist
+  std::unordered_map<std::string, Use> uses_;  // of keys and roles that exist
 };
 
 }  // namespace kaapi::identity

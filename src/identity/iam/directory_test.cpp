@@ -158,6 +158,24 @@ TEST_F(DirectoryTest, InactiveAndUnknownKeysAreNotFound) {
   EXPECT_FALSE(find_user_key(*directory->state(), "AKIAAAAAAAAAAAAAAAAA"));
 }
 
+TEST_F(DirectoryTest, ARolesLastUseIsShownAndEndsWithIt) {
+  role("web");
+  const std::string id = directory->state()->role("web")->id;
+  EXPECT_THAT(must("GetRole", {{"RoleName", "web"}}).body, HasSubstr("<RoleLastUsed></RoleLastUsed>"));
+  directory->note_role_use("web", "AROAOFANOTHERLIFE", "ecs", "eu-west-1");
+  EXPECT_FALSE(directory->last_used("AROAOFANOTHERLIFE"));
+  directory->note_role_use("web", id, "ecs", "eu-west-1");
+  EXPECT_EQ(rows_of_kind("access-key-use"), 1);
+  open();
+  const std::string shown = fmt::format("<LastUsedDate>{:.19}", format_time(clock.now()));
+  EXPECT_THAT(must("GetRole", {{"RoleName", "web"}}).body,
+              testing::AllOf(HasSubstr(shown), HasSubstr("<Region>eu-west-1</Region>")));
+  EXPECT_THAT(must("GetAccountAuthorizationDetails").body, HasSubstr(shown));
+  must("DeleteRole", {{"RoleName", "web"}});
+  EXPECT_EQ(rows_of_kind("access-key-use"), 0);
+  EXPECT_FALSE(directory->last_used(id));
+}
+
 TEST_F(DirectoryTest, TheLastUseIsWrittenOnceAMinuteAndAtTheEnd) {
   user("Bob");
   const std::string id = must("CreateAccessKey", {{"UserName", "Bob"}}).text("AccessKeyId");

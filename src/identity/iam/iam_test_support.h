@@ -71,24 +71,30 @@ class IamTest : public testing::Test {
     add_iam_operations(*dispatcher, *directory);
   }
 
-  Answer call(std::string_view action, Parameters parameters = {}) {
+  // The form that a client of `service` sends, and what comes back.
+  Answer send(std::string_view service, std::string_view version, std::string_view action, Parameters parameters) {
     http::Request request;
     request.head.method = "POST";
     request.head.target = request.head.path = "/";
     request.head.headers.add("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
-    request.body = fmt::format("Action={}&Version=2010-05-08", action);
+    request.body = fmt::format("Action={}&Version={}", action, version);
     for (const auto& [name, value] : parameters) request.body += fmt::format("&{}={}", name, percent_encode(value));
     context.now = clock.now();
-    const http::Response response = dispatcher->call(dispatcher->route(request, "iam"), context, request);
+    const http::Response response = dispatcher->call(dispatcher->route(request, service), context, request);
     Answer answer{response.status, std::get<std::string>(response.body), ""};
     answer.code = answer.text("Code");
     return answer;
   }
-  // A call that must succeed.
-  Answer must(std::string_view action, Parameters parameters = {}) {
-    Answer answer = call(action, parameters);
+  static Answer succeeded(std::string_view action, Answer answer) {
     EXPECT_EQ(answer.status, 200) << action << ": " << answer.body;
     return answer;
+  }
+  Answer call(std::string_view action, Parameters parameters = {}) {
+    return send("iam", "2010-05-08", action, parameters);
+  }
+  // A call that must succeed.
+  Answer must(std::string_view action, Parameters parameters = {}) {
+    return succeeded(action, call(action, parameters));
   }
   // "404 NoSuchEntity" of a call that must fail.
   std::string refused(std::string_view action, Parameters parameters = {}) {

@@ -56,7 +56,7 @@ wire::GroupDetail detail(const Group& group) {
 
 using Profiles = std::multimap<std::string_view, const InstanceProfile*>;
 
-wire::RoleDetail detail(const IamState& state, const Profiles& profiles, const Role& role) {
+wire::RoleDetail detail(const Directory& directory, const IamState& state, const Profiles& profiles, const Role& role) {
   wire::RoleDetail shown;
   show_entity(role, shown);
   shown.RoleName = role.name;
@@ -65,7 +65,7 @@ wire::RoleDetail detail(const IamState& state, const Profiles& profiles, const R
   shown.RolePolicyList = inline_of(role);
   shown.PermissionsBoundary = describe_boundary(role.boundary);
   shown.Tags = wire_tags(role.tags);
-  shown.RoleLastUsed.emplace();
+  shown.RoleLastUsed = describe_last_use(directory, role);
   shown.InstanceProfileList.emplace();
   const auto [first, last] = profiles.equal_range(role.name);
   for (auto profile = first; profile != last; ++profile) {
@@ -154,7 +154,9 @@ Result<wire::GetAccountAuthorizationDetailsResponse> get_details(
   for (const auto& [key, line] : *rows) {
     if (line.user != nullptr) response.UserDetailList->push_back(detail(*line.user));
     if (line.group != nullptr) response.GroupDetailList->push_back(detail(*line.group));
-    if (line.role != nullptr) response.RoleDetailList->push_back(detail(*state, profiles, *line.role));
+    if (line.role != nullptr) {
+      response.RoleDetailList->push_back(detail(directory, *state, profiles, *line.role));
+    }
     if (line.policy != nullptr) response.Policies->push_back(detail(*line.policy, use(line.policy->arn)));
     if (line.aws_policy != nullptr) response.Policies->push_back(detail(*line.aws_policy, use(line.aws_policy->arn)));
   }

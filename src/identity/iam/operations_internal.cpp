@@ -268,6 +268,15 @@ wire::Role describe(const Role& role, bool full) {
   return shown;
 }
 
+wire::RoleLastUsed describe_last_use(const Directory& directory, const Role& role) {
+  wire::RoleLastUsed shown;
+  if (const std::optional<LastUsed> last = directory.last_used(role.id)) {
+    shown.LastUsedDate = whole_seconds(last->at);
+    shown.Region = last->region;
+  }
+  return shown;
+}
+
 wire::InstanceProfile describe(const IamState& state, const InstanceProfile& profile, bool full) {
   wire::InstanceProfile shown;
   shown.Path = profile.path;

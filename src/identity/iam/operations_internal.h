@@ -193,7 +193,9 @@ Rows<const T*> rows_of(const Table<T>& table, const std::optional<std::string>& 
 
 wire::User describe(const User& user, bool full);
 wire::Group describe(const Group& group);
+// Without its last use, which Get adds.
 wire::Role describe(const Role& role, bool full);
+wire::RoleLastUsed describe_last_use(const Directory& directory, const Role& role);
 wire::InstanceProfile describe(const IamState& state, const InstanceProfile& profile, bool full);
 std::optional<wire::AttachedPermissionsBoundary> describe_boundary(const std::string& arn);
 

@@ -49,6 +49,7 @@ Result<wire::GetRoleResponse> get_role(Directory& directory, const CallContext&,
   if (!role) return role.error();
   wire::GetRoleResponse response;
   response.Role = describe(**role, true);
+  response.Role.RoleLastUsed = describe_last_use(directory, **role);
   return response;
 }
 

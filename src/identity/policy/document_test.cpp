@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "identity/policy/parsed_policies.h"
+
 namespace kaapi::identity::policy {
 namespace {
 
@@ -251,6 +253,24 @@ TEST(Document, ItsKeysAreListed) {
 
 TEST(Document, QuotasDoNotCountWhiteSpace) {
   EXPECT_EQ(counted_size("{ \"a\":\t\"b c\" }\r\n"), 10U);
+}
+
+TEST(ParsedPolicies, ATextIsParsedOnceAndTheirNumberIsBounded) {
+  const auto text = [](std::size_t number) {
+    return fmt::format(R"({{"Version":"2012-10-17","Statement":[{{"Sid":"S{}","Effect":"Allow","Principal":"*",)"
+                       R"("Action":"ecr:*"}}]}})",
+                       number);
+  };
+  ParsedPolicies policies(Kind::resource);
+  const auto first = policies.parse(text(0));
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(*policies.parse(text(0)), *first);
+  EXPECT_NE(*policies.parse(text(1)), *first);
+  EXPECT_FALSE(policies.parse("{}"));
+  EXPECT_EQ(policies.size(), 2U);
+  for (std::size_t i = 0; i <= max_parsed_policies; ++i) ASSERT_TRUE(policies.parse(text(i)));
+  EXPECT_LE(policies.size(), max_parsed_policies);
+  EXPECT_GT(policies.size(), 0U);
 }
 
 }  // namespace

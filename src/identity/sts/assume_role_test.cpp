@@ -1,10 +1,12 @@
 #include "identity/access.h"
+#include "identity/sts/authorization_message.h"
 #include "identity/sts/sts_test_support.h"
 #include "identity/sts/subject.h"
 
 namespace kaapi::identity {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -319,6 +321,75 @@ TEST_F(AssumeRoleTest, ADenyOfOlderTokensEndsTheSessionsBeforeIt) {
               HasSubstr("explicit deny in an identity-based policy: inline policy AWSRevokeOlderSessions"));
   use(newer);
   EXPECT_TRUE(access.authorize(context, {{"ecs:RunTask", "*", {}}}));
+}
+
+TEST_F(AssumeRoleTest, OneJudgementGivesTheRefusalForBoth) {
+  use(user_with("alice", allow("logs:*")));
+  Subjects subjects(*directory, *sessions);
+  const AccessControl access(*directory, *sessions, subjects, *sealer);
+  std::string encoded = "of another call";
+  EXPECT_TRUE(access.authorize_encoded(context, {{"logs:GetLogEvents", "*", {}}}, encoded));
+  EXPECT_EQ(encoded, "");
+  const auto refused = access.authorize_encoded(context, {{"ecs:RunTask", "arn:aws:ecs:x", {}}}, encoded);
+  EXPECT_EQ(refused.error().message, access.authorize(context, {{"ecs:RunTask", "arn:aws:ecs:x", {}}}).error().message);
+  const Result<std::string> decoded = decode_authorization_message(*sealer, encoded);
+  ASSERT_TRUE(decoded);
+  EXPECT_THAT(*decoded, AllOf(HasSubstr("ecs:RunTask"), HasSubstr("arn:aws:ecs:x")));
+}
+
+TEST_F(AssumeRoleTest, AKeyIsUsedWhereItIsIdentified) {
+  role_with("deployer", trust(account_root), allow("ecs:*"));
+  const std::string alice = user_with("alice", allow("sts:*"));
+  use(alice);
+  const std::string session = assume({{"RoleArn", deployer}, {"RoleSessionName", "ci"}});
+  EXPECT_FALSE(directory->last_used(alice));
+  aws::Verifier verifier(*keys);
+  // GetCallerIdentity, for which no policy is asked.
+  const auto verify = [&](std::string_view id, std::string_view secret, std::string_view token) {
+    http::RequestHead head;
+    head.method = "POST";
+    head.path = head.target = "/";
+    head.headers.add("Host", "localhost");
+    aws::sign(head.headers, "POST", "/", "", {std::string(id), std::string(secret), std::string(token)}, "eu-west-1",
+              "sts", clock.now());
+    return verifier.verify(head, "", clock.now(), {});
+  };
+  EXPECT_FALSE(verify(alice, "wrong", ""));
+  EXPECT_FALSE(directory->last_used(alice)) << "a name is no use";
+  EXPECT_TRUE(verify(alice, keys->find(alice)->secret, ""));
+  EXPECT_EQ(directory->last_used(alice)->service, "sts");
+  EXPECT_EQ(directory->last_used(alice)->region, "eu-west-1");
+  const std::string role_id = directory->state()->role("deployer")->id;
+  EXPECT_FALSE(directory->last_used(role_id));
+  EXPECT_TRUE(verify(session, keys->find(session)->secret, keys->find(session)->session_token));
+  EXPECT_EQ(directory->last_used(role_id)->region, "eu-west-1");
+}
+
+// A registry's repository whose policy is asked for with every request.
+class RepositoryPolicy final : public aws::ResourceFacts {
+ public:
+  std::map<std::string, std::string> tags_of(std::string_view) const override { return {}; }
+  std::string policy_of(std::string_view) const override { return text; }
+  std::string text;
+};
+
+TEST_F(AssumeRoleTest, AChangedResourcePolicyCountsAtOnce) {
+  use(user_with("alice", allow("logs:*")));
+  Subjects subjects(*directory, *sessions);
+  AccessControl access(*directory, *sessions, subjects, *sealer);
+  RepositoryPolicy facts;
+  access.facts_of("ecr", facts);
+  const auto may = [&] {
+    return bool(access.authorize(context, {{"ecr:PutImage", "arn:aws:ecr:x:123456789012:repository/a", {}}}));
+  };
+  EXPECT_FALSE(may());
+  facts.text = document(R"({"Effect":"Allow","Principal":"*","Action":"ecr:*"})");
+  EXPECT_TRUE(may());
+  EXPECT_TRUE(may());
+  facts.text = document(R"({"Effect":"Deny","Principal":"*","Action":"ecr:*"})");
+  EXPECT_FALSE(may());
+  facts.text = "damaged";
+  EXPECT_FALSE(may());
 }
 
 TEST_F(AssumeRoleTest, SubjectsAreMadeOnceAndAgainWhenIamChanges) {

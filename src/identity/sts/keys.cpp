@@ -6,7 +6,7 @@
 
 namespace kaapi::identity {
 
-Keys::Keys(Account account, const Directory& directory, const Sessions& sessions)
+Keys::Keys(Account account, Directory& directory, const Sessions& sessions)
     : directory_(directory), sessions_(sessions), account_(std::make_shared<const Account>(std::move(account))) {}
 
 std::shared_ptr<const Account> Keys::account() const {
@@ -32,6 +32,15 @@ std::optional<aws::AccessKey> Keys::find(std::string_view access_key_id) const {
   key.user_id = root->account_id;
   key.is_root = true;
   return key;
+}
+
+void Keys::used(std::string_view access_key_id, std::string_view service, std::string_view region) const {
+  const std::shared_ptr<const Session> session = sessions_.find(access_key_id);
+  if (session == nullptr) {
+    directory_.note_use(access_key_id, service, region);
+  } else if (session->kind != SessionKind::session_token) {
+    directory_.note_role_use(session->role_name, session->role_id, service, region);
+  }
 }
 
 std::optional<aws::AccessKey> Keys::find_session(const Session& session) const {

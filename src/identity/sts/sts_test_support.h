@@ -31,22 +31,10 @@ class StsTest : public IamTest {
   }
 
   Answer sts(std::string_view action, Parameters parameters = {}) {
-    http::Request request;
-    request.head.method = "POST";
-    request.head.target = request.head.path = "/";
-    request.head.headers.add("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
-    request.body = fmt::format("Action={}&Version=2011-06-15", action);
-    for (const auto& [name, value] : parameters) request.body += fmt::format("&{}={}", name, percent_encode(value));
-    context.now = clock.now();
-    const http::Response response = dispatcher->call(dispatcher->route(request, "sts"), context, request);
-    Answer answer{response.status, std::get<std::string>(response.body), ""};
-    answer.code = answer.text("Code");
-    return answer;
+    return send("sts", "2011-06-15", action, parameters);
   }
   Answer sts_must(std::string_view action, Parameters parameters = {}) {
-    Answer answer = sts(action, parameters);
-    EXPECT_EQ(answer.status, 200) << action << ": " << answer.body;
-    return answer;
+    return succeeded(action, sts(action, parameters));
   }
   // "403 AccessDenied: why" of a call that must fail.
   std::string sts_refused(std::string_view action, Parameters parameters = {}) {

@@ -7,6 +7,8 @@ namespace kaapi::actions {
 
 BuiltIn checkout_action();
 BuiltIn configure_credentials_action();
+BuiltIn deploy_task_definition_action();
 BuiltIn ecr_login_action();
+BuiltIn render_task_definition_action();
 
 }  // namespace kaapi::actions

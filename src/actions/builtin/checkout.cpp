@@ -8,7 +8,7 @@
 #include "actions/builtin/checkout_plan.h"
 #include "actions/builtin/git_client.h"
 #include "actions/builtin/inputs.h"
-#include "actions/builtin/owner_rights.h"
+#include "base/file_descriptor.h"
 #include "base/text.h"
 
 namespace kaapi::actions {
@@ -93,8 +93,29 @@ Result<Checkout> read_inputs(ActionHost& host) {
   return made;
 }
 
-void remove_contents(const Checkout& checkout, const ActionHost& host) {
-  const OwnerRights rights(host.workspace());
+// For between quotes in git's configuration.
+std::string in_quotes(std::string_view text) {
+  std::string value;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') value += '\\';
+    value += c;
+  }
+  return value;
+}
+
+// `how`: O_EXCL, O_APPEND. What it makes is for the job's user alone.
+Result<void> write_file(const std::string& path, std::string_view text, int how) {
+  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | how, 0600));
+  if (!file) return file_error("cannot write", path);
+  while (!text.empty()) {
+    const ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0) return file_error("cannot write", path);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return ok();
+}
+
+void remove_contents(const Checkout& checkout) {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(checkout.directory, ignored)) {
     fs::remove_all(entry.path(), ignored);
@@ -107,11 +128,8 @@ bool reuse(ActionHost& host, const Checkout& checkout, const GitClient& git) {
   if (!fs::exists(checkout.directory + "/.git", ignored)) return false;
   const Result<std::string> url = git.must({"config", "--local", "--get", "remote.origin.url"});
   if (!url || *url != checkout.source.url) return false;
-  {
-    const OwnerRights rights(host.workspace());
-    fs::remove(checkout.directory + "/.git/index.lock", ignored);
-    fs::remove(checkout.directory + "/.git/shallow.lock", ignored);
-  }
+  fs::remove(checkout.directory + "/.git/index.lock", ignored);
+  fs::remove(checkout.directory + "/.git/shallow.lock", ignored);
   if (!checkout.clean) return true;
   const Result<std::string> cleaned = git.must({"clean", "-ffdx"});
   const Result<std::string> reset = cleaned ? git.must({"reset", "--hard", "HEAD"}) : cleaned;
@@ -121,13 +139,15 @@ bool reuse(ActionHost& host, const Checkout& checkout, const GitClient& git) {
 
 Result<void> prepare_folder(ActionHost& host, const Checkout& checkout, const GitClient& git) {
   if (reuse(host, checkout, git)) return ok();
-  remove_contents(checkout, host);
-  // git makes the folder, so that it belongs to who works in it.
+  remove_contents(checkout);
   const GitClient outside(host, host.workspace());
   if (const auto made = outside.must({"init", "-q", checkout.directory}); !made) return made.error();
-  if (const auto added = git.must({"remote", "add", "origin", checkout.source.url}); !added) return added.error();
-  if (const auto gc = git.must({"config", "--local", "gc.auto", "0"}); !gc) return gc.error();
-  return ok();
+  // One write instead of a git process for each line.
+  const std::string text = fmt::format(
+      "[remote \"origin\"]\n\turl = \"{}\"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[gc]\n\tauto = 0\n"
+      "[include]\n\tpath = {}\n",
+      in_quotes(checkout.source.url), credentials_file);
+  return write_file(checkout.directory + "/.git/config", text, O_APPEND);
 }
 
 // A default branch or a short name becomes a whole ref.
@@ -234,28 +254,19 @@ Result<void> fetch_submodules(const Checkout& checkout, const GitClient& git) {
   return git.transfer(update);
 }
 
-// The token for later git commands of the job, in a file that only the job's user reads. It is written by a process of
-// the job: what the runner makes itself might not be readable there.
+// The token for later git commands of the job, in a file that the repository's configuration includes.
 Result<void> persist_credentials(ActionHost& host, const Checkout& checkout, const GitClient& git) {
+  const std::string path = fmt::format("{}/.git/{}", checkout.directory, credentials_file);
+  std::error_code ignored;
+  fs::remove(path, ignored);  // of an earlier step
   if (!checkout.persist || checkout.token.empty()) return ok();
-  ProcessSpec spec;
-  spec.argv = {"sh", "-c", "umask 077 && cat >\"$1\"", "sh", fmt::format(".git/{}", credentials_file)};
-  spec.directory = checkout.directory;
-  spec.input = fmt::format("[http \"{}/\"]\n\textraheader = {}\n", checkout.source.server, checkout.header());
-  spec.capture = spec.quiet = true;
-  const auto written = host.run(spec);
-  if (!written) return written.error();
-  if (written->exit_code != 0) {
-    return make_error(errc::unavailable,
-                      fmt::format("cannot keep the credentials for later steps: {}", trim(written->errors)));
-  }
   host.save_state("directory", checkout.directory);
-  const auto named = git.must({"config", "--local", "include.path", std::string(credentials_file)});
-  if (!named) return named.error();
+  const std::string text =
+      fmt::format("[http \"{}/\"]\n\textraheader = {}\n", checkout.source.server, checkout.header());
+  if (const auto written = write_file(path, text, O_EXCL); !written) return written;
   if (!checkout.submodules) return ok();
-  const std::string absolute = fmt::format("{}/.git/{}", checkout.directory, credentials_file);
-  const auto below = git.must({"submodule", "foreach", "--quiet", "--recursive",
-                               fmt::format("git config --local include.path '{}'", absolute)});
+  const auto below = git.must(
+      {"submodule", "foreach", "--quiet", "--recursive", fmt::format("git config --local include.path '{}'", path)});
   return below ? ok() : Result<void>(below.error());
 }
 
@@ -316,7 +327,6 @@ ActionResult run(ActionHost& host) {
 ActionResult forget_credentials(ActionHost& host) {
   const std::string directory = host.state("directory");
   if (directory.empty()) return ok();
-  const OwnerRights rights(host.workspace());
   std::error_code wrong;
   fs::remove(fmt::format("{}/.git/{}", directory, credentials_file), wrong);
   if (wrong) {

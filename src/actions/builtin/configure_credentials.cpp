@@ -10,7 +10,6 @@
 #include "actions/builtin/aws_session.h"
 #include "actions/builtin/credentials_plan.h"
 #include "actions/builtin/inputs.h"
-#include "actions/builtin/owner_rights.h"
 #include "base/text.h"
 
 namespace kaapi::actions {
@@ -108,7 +107,6 @@ Result<std::string> job_token(ActionHost& host, const std::string& audience) {
 Result<std::string> web_identity_token(ActionHost& host, const CredentialInputs& inputs, Means means) {
   if (means == Means::with_token) return job_token(host, inputs.audience);
   const std::string path = absolute_path(host, inputs.token_file);
-  const OwnerRights rights(host.workspace());
   const Result<std::string> token = read_file(path, max_token_bytes);
   if (!token) {
     return make_error(errc::invalid, fmt::format("the input 'web-identity-token-file': {}", token.error().message));

@@ -7,9 +7,8 @@ namespace kaapi::actions {
 
 const BuiltIn* find_builtin(std::string_view name_with_path) {
   static const std::vector<BuiltIn> all = {
-      checkout_action(),
-      configure_credentials_action(),
-      ecr_login_action(),
+      checkout_action(),  configure_credentials_action(),  deploy_task_definition_action(),
+      ecr_login_action(), render_task_definition_action(),
   };
   const std::string wanted = lower(name_with_path);
   for (const BuiltIn& action : all) {

@@ -1,13 +1,13 @@
 #pragma once
-// What goes on when a job's steps are over: the deployments that it asked for. A run is green when they are.
-
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
+// What goes on when a job's steps are over: the deployments that it asked for. A job is green when they are.
 
 #include <fmt/format.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace kaapi::actions {
 
@@ -17,20 +17,20 @@ inline std::string execution_environment_of(std::int64_t job_id) {
   return fmt::format("kaapi-job-{}", job_id);
 }
 
+struct DeploymentNews {
+  std::vector<std::string> lines;  // how each deployment stands now, for people: "web: 1 of 2 new tasks run"
+  bool over = false;               // all have completed, have failed, or were superseded by a later one
+  std::string failure;             // why one has not completed; empty: none, or not yet
+  std::string known;               // what of this is to be shown when asking for what comes after it
+};
+
 // Implemented in daemon/, used by runs/. Thread-safe.
 class DeploymentWatch {
  public:
   virtual ~DeploymentWatch() = default;
-  struct Callbacks {
-    std::function<void(std::string line)> tell;  // progress, for the job's log
-    // Once, perhaps before follow() returns: nullopt when every deployment of the job has completed or was superseded
-    // by a later one, else why one has not.
-    std::function<void(std::optional<std::string> failure)> done;
-  };
-  // Call both with no lock held that the callbacks take; these come from any thread, one at a time.
-  virtual void follow(std::int64_t job_id, Callbacks callbacks) = 0;
-  // The callbacks of this job are not called any more once this returns, unless it is called from one of them.
-  virtual void forget(std::int64_t job_id) = 0;
+  // Waits until the job's deployments stand otherwise than `known` (empty: nothing is known), but not longer than
+  // `wait`.
+  virtual DeploymentNews news(std::int64_t job_id, std::string_view known, std::chrono::milliseconds wait) = 0;
 };
 
 }  // namespace kaapi::actions

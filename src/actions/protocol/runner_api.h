@@ -8,6 +8,8 @@
 //                                     skipped, so a lost answer is repaired by sending again; 409 {"size": S} for a
 //                                     gap.
 //   GET  jobs/ID/commands             held up to acquire_wait → 204, or 200 {"cancel": true, "reason": "..."}.
+//   GET  jobs/ID/deployments?known=K  held until the deployments that the job asked for stand otherwise than K, up to
+//                                     acquire_wait → {"lines": [".."], "over": B, "failure": "..", "known": K}.
 //   POST jobs/ID/complete             Completion → 204; again: the same.
 //   GET  jobs/ID/id-token?audience=A  {"value": JWT}; 403 without the permission id-token: write.
 //   PUT  jobs/ID/artifacts/NAME?retention_days=N&overwrite=true   a zip → 201 {"id": .., "size": .., "digest": ".."};

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "actions/runner/containers.h"
+#include "actions/runner/deployments.h"
 #include "actions/runner/steps.h"
 #include "actions/workflow/parse.h"
 #include "base/text.h"
@@ -43,6 +44,7 @@ class JobRunner {
     if (!job_.scope.failed) {
       if (JobContainers::needed(job_)) shown("Initialize containers", [this] { return start_containers(); });
       if (!job_.scope.failed) run_steps();
+      if (job_.status() == Outcome::success) wait_for_deployments();
     }
     run_posts();
     if (job_.containers != nullptr) shown("Stop containers", [this] { return stop_containers(); });
@@ -206,6 +208,13 @@ class JobRunner {
   std::string action_name(std::size_t at) const {
     const workflow::Step& step = job_.job.steps[at];
     return step.id.empty() ? fmt::format("__{}_{}", step.run ? "run" : "action", at + 1) : step.id;
+  }
+
+  // Shown as a step only by a job that asked for some. A platform that cannot say is one that has none to wait for.
+  void wait_for_deployments() {
+    Result<DeploymentNews> news = deployment_news(job_, "");
+    if (!news || news->lines.empty()) return;
+    shown("Follow deployments", [&] { return follow_deployments(job_, std::move(*news)); });
   }
 
   void run_steps() {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "actions/protocol/deployments.h"
 #include "actions/runner/containers.h"
 #include "actions/runner/step_frame.h"
 
@@ -142,6 +143,7 @@ Texts process_env(const JobState& job, const StepFrame& frame) {
   env["HOME"] = job.paths.home;
   env["DOCKER_CONFIG"] = job.paths.docker_config;
   env["AWS_ENDPOINT_URL"] = job.place.server_url;
+  env["AWS_EXECUTION_ENV"] = execution_environment_of(job.message.job_id);
   if (!job.place.docker_buildkit.empty()) env["DOCKER_BUILDKIT"] = job.place.docker_buildkit;
   for (const auto& [name, value] : frame.env) env[name] = value;
   const auto own_path = frame.env.find("PATH");

@@ -1,0 +1,174 @@
+// Actions: composite, JavaScript, built in, fetched.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "actions/runner/process.h"
+#include "actions/runner/test_support.h"
+
+namespace kaapi::actions::runner {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* greet = R"yaml(name: Greet
+inputs:
+  who: {default: nobody}
+  loud: {required: true}
+outputs:
+  said: {value: "${{ steps.say.outputs.text }}"}
+runs:
+  using: composite
+  steps:
+    - id: say
+      shell: bash
+      run: |
+        echo "hello ${{ inputs.who }} $OUTER $(basename $GITHUB_ACTION_PATH)" echo "text=hi ${{ inputs.who }}" >>
+                              $GITHUB_OUTPUT echo FROM = inside >> $GITHUB_ENV - if
+    : inputs.who == 'fail' shell : sh run : exit 4 - shell : sh run : echo inner $ {
+  { steps.say.outcome }
+}
+$FROM
+)";
+
+TEST(Action, CompositeHasItsOwnStepsAndInputs) {
+  JobRig rig(
+      job_of("- id: g\n  uses: ./greet\n  env: {OUTER: outer}\n  with: {who: ada, loud: x, odd: y}\n- run: echo \"${{ "
+             "steps.g.outputs.said }}|${{ steps.say.outcome }}|$FROM\""));
+  rig.put("greet/action.yml", greet);
+  const std::string log = rig.run();
+  EXPECT_EQ(rig.completion.conclusion, "success") << log;
+  EXPECT_THAT(log, HasSubstr("\nhello ada outer greet\n"));
+  EXPECT_THAT(log, HasSubstr("\ninner success inside\n"));
+  EXPECT_THAT(log, HasSubstr("\nhi ada||inside\n"));
+  EXPECT_THAT(log, HasSubstr("##[warning]Unexpected input(s) 'odd', valid inputs are ['loud', 'who']"));
+  EXPECT_EQ(rig.reports.steps.size(), 4U);
+}
+
+TEST(Action, CompositeFailsAsItsStepsDo) {
+  JobRig rig(job_of("- name: Greet\n  uses: ./greet\n  with: {who: fail}"));
+  rig.put("greet/action.yml", greet);
+  const std::string log = rig.run();
+  EXPECT_EQ(rig.completion.conclusion, "failure");
+  EXPECT_THAT(rig.completion.reason, HasSubstr("exit code 4"));
+  EXPECT_THAT(log, Not(HasSubstr("\ninner ")));
+}
+
+TEST(Action, ThatUsesItselfEnds) {
+  JobRig rig(job_of("- uses: ./loop"));
+  rig.put("loop/action.yml", "name: L\nruns: {using: composite, steps: [{uses: ./loop}]}\n");
+  EXPECT_THAT(rig.run(), HasSubstr("nested more than"));
+  EXPECT_EQ(rig.completion.conclusion, "failure");
+}
+
+TEST(Action, AMissingOrBrokenOneIsNamed) {
+  JobRig missing(job_of("- uses: ./nowhere"));
+  EXPECT_THAT(missing.run(), HasSubstr("./nowhere: there is no action.yml"));
+  JobRig broken(job_of("- uses: ./bad"));
+  broken.put("bad/action.yml", "name: B\nruns: {using: cobol}\n");
+  EXPECT_THAT(broken.run(), HasSubstr("./bad/action.yml:2"));
+}
+
+constexpr const char* javascript = R"(name: JS
+inputs: {greeting: {default: hi}}
+runs: {using: node20, main: main.js, post: post.js}
+)";
+
+TEST(Action, JavaScriptRunsMainAndPost) {
+  JobRig rig(job_of(
+      "- name: JS\n  id: js\n  uses: ./js\n  with: {greeting: hello}\n- run: echo out ${{ steps.js.outputs.o }}"));
+  rig.put("js/action.yml", javascript);
+  rig.put("js/main.js",
+          "const fs = require('fs');\nconsole.log('main ' + process.env.INPUT_GREETING);\n"
+          "fs.appendFileSync(process.env.GITHUB_STATE, 'kept=42\\n');\n"
+          "fs.appendFileSync(process.env.GITHUB_OUTPUT, 'o=yes\\n');\n");
+  rig.put("js/post.js", "console.log('post ' + process.env.STATE_kept + ' ' + process.env.INPUT_GREETING);\n");
+  const std::string log = rig.run();
+  EXPECT_THAT(log, HasSubstr("\nmain hello\n"));
+  EXPECT_THAT(log, HasSubstr("\nout yes\n"));
+  EXPECT_THAT(log, HasSubstr("\npost 42 hello\n"));
+  EXPECT_THAT(rig.steps(), ElementsAre("Set up job: success", "JS: success", "Run echo out yes: success",
+                                       "Post JS: success", "Complete job: success"));
+}
+
+const BuiltIn* demo_builtin(std::string_view name) {
+  static const BuiltIn demo = [] {
+    BuiltIn built;
+    built.name = "actions/demo";
+    built.inputs = {{"path", "default", false}, {"key", "", false}};
+    built.main = [](ActionHost& host) -> ActionResult {
+      if (host.input("path") == "bad") return make_error(errc::invalid, "path is bad\nsecond line");
+      host.add_mask("masked-value");
+      host.log("path " + host.input("PATH") + " masked-value");
+      host.log("::warning::from inside");
+      host.set_output("where", host.workspace());
+      host.set_env("SET_BY", "demo");
+      host.save_state("s", "state-1");
+      ProcessSpec spec;
+      spec.argv = {"sh", "-c", "read line; echo got $line $EXTRA; echo err >&2"};
+      spec.env = {{"EXTRA", "extra"}};
+      spec.input = "words\n";
+      spec.capture = true;
+      const auto result = host.run(spec);
+      if (!result) return result.error();
+      host.log("captured " + result->output);
+      return ok();
+    };
+    built.post = [](ActionHost& host) -> ActionResult {
+      host.log("post with " + host.state("s") + (host.job_succeeded() ? " after success" : " after failure"));
+      return ok();
+    };
+    return built;
+  }();
+  return name == "actions/demo" ? &demo : nullptr;
+}
+
+TEST(Action, BuiltInOnesRunHere) {
+  JobRig rig(job_of("- id: d\n  uses: actions/demo@v4\n- run: echo $SET_BY ${{ steps.d.outputs.where }}; exit 1"));
+  rig.find_builtin = &demo_builtin;
+  const std::string log = rig.run();
+  EXPECT_THAT(log, HasSubstr("\npath default ***\n"));
+  EXPECT_THAT(log, HasSubstr("\n##[warning]from inside\nerr\ncaptured got words extra\n"));
+  EXPECT_THAT(log, HasSubstr("\ndemo " + rig.workspace() + "\n"));
+  EXPECT_THAT(log, HasSubstr("\npost with state-1 after failure\n"));
+  JobRig bad(job_of("- uses: actions/demo@v4\n  with: {path: bad}"));
+  bad.find_builtin = &demo_builtin;
+  EXPECT_THAT(bad.run(), HasSubstr("##[error]path is bad\n"));
+  EXPECT_THAT(bad.completion.reason, HasSubstr("path is bad"));
+}
+
+TEST(Action, OthersAreFetchedByGitAndKept) {
+  const TestDirectory host;
+  const std::string repository = host.file("owner/tool");
+  write_text(repository + "/sub/action.yml",
+             "name: T\nruns: {using: composite, steps: [{run: 'echo v1 from tool', shell: sh}]}\n");
+  StopSource never;
+  ProcessRun git;
+  git.argv = {
+      "/bin/sh", "-c",
+      "git init -q -b main . && git add . && git -c user.name=a -c user.email=a@b commit -q -m x && git tag v1 && "
+      "git config uploadpack.allowAnySHA1InWant true"};
+  git.directory = repository;
+  git.env = {fmt::format("PATH={}", std::getenv("PATH")), "HOME=" + host.path()};
+  ASSERT_EQ(run_process(git, never, StopLevel::none).value().exit_code, 0);
+  const TestDirectory kept;
+  ActionCache cache("file://" + host.path(), kept.path());
+  DirectActions actions(cache);
+  JobRig rig(job_of("- uses: owner/tool/sub@v1"));
+  rig.actions = &actions;
+  const std::string log = rig.run();
+  EXPECT_EQ(rig.completion.conclusion, "success") << log;
+  EXPECT_THAT(log, HasSubstr("\nv1 from tool\n"));
+  const auto again = cache.fetch("owner", "tool", "v1");
+  ASSERT_TRUE(again);
+  std::filesystem::remove_all(repository);
+  EXPECT_TRUE(cache.fetch("owner", "tool", again->commit)) << "kept by commit";
+  EXPECT_THAT(cache.fetch("owner", "gone", "v1").error().message, HasSubstr("--actions-url"));
+  EXPECT_FALSE(cache.fetch("owner", "tool", "--upload-pack=x"));
+  EXPECT_FALSE(cache.fetch("..", "tool", "v1"));
+}
+
+}  // namespace
+}  // namespace kaapi::actions::runner

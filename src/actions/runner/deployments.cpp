@@ -1,0 +1,110 @@
+#include "actions/runner/deployments.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+
+#include "actions/protocol/fields.h"
+#include "actions/protocol/runner_api.h"
+#include "actions/runner/channel.h"
+#include "actions/runner/endpoint.h"
+#include "http/client.h"
+
+namespace kaapi::actions::runner {
+namespace {
+
+constexpr std::size_t max_news_bytes = 1024UL * 1024;
+
+// One held request, which the end of the job cuts short.
+class HeldRequest {
+ public:
+  HeldRequest(const JobState& job, http::ClientRequest request, const ServerAddress& server)
+      : job_(job), client_(server.endpoint), ended_(::eventfd(0, EFD_CLOEXEC)) {
+    http::Client::StreamCallbacks callbacks;
+    callbacks.on_head = [this](int status, const http::Headers&) { status_ = status; };
+    callbacks.on_bytes = [this](std::string_view bytes) {
+      if (body_.size() + bytes.size() <= max_news_bytes) body_ += bytes;
+    };
+    callbacks.on_end = [this](const Result<void>& end) {
+      if (!end) failure_ = end.error().message;
+      ::eventfd_write(ended_.get(), 1);
+    };
+    stream_ = client_.stream(request, std::move(callbacks));
+  }
+
+  Result<std::string> wait() {
+    pollfd waits[2] = {{ended_.get(), POLLIN, 0}, {job_.stop.descriptor(StopLevel::none), POLLIN, 0}};
+    while (::poll(waits, 2, -1) < 0 && errno == EINTR) {
+    }
+    if ((waits[0].revents & POLLIN) == 0) return make_error(errc::cancelled, job_.stop.reason());
+    if (!failure_.empty()) return make_error(errc::unavailable, failure_);
+    if (status_ != 200) return make_error(errc::unavailable, fmt::format("the platform answered {}", status_), status_);
+    return std::move(body_);
+  }
+
+ private:
+  const JobState& job_;
+  http::Client client_;
+  FileDescriptor ended_;
+  int status_ = 0;
+  std::string body_, failure_;
+  std::unique_ptr<http::Client::Stream> stream_;
+};
+
+Result<DeploymentNews> news_from(const std::string& text) {
+  const Result<json::value> value = parse_json(text);
+  if (!value) return value.error();
+  DeploymentNews news;
+  Fields fields(*value, "news of deployments");
+  fields.read("lines", news.lines);
+  fields.read("over", news.over);
+  fields.read("failure", news.failure);
+  fields.read("known", news.known);
+  if (const Result<void> done = fields.done(); !done) return done.error();
+  return news;
+}
+
+// Waits for the retry; false: the job is stopped.
+bool pause(const JobState& job) {
+  pollfd stopped{job.stop.descriptor(StopLevel::none), POLLIN, 0};
+  return ::poll(&stopped, 1, static_cast<int>(retry_max.count())) == 0;
+}
+
+}  // namespace
+
+Result<DeploymentNews> deployment_news(const JobState& job, const std::string& known) {
+  const Result<ServerAddress> server = parse_server_address(job.place.server_url);
+  if (!server) return server.error();
+  http::ClientRequest request;
+  request.target =
+      fmt::format("{}jobs/{}/deployments?known={}", runner_api_path, job.message.job_id, known);
+  request.headers.add("Authorization", "Bearer " + job.message.token);
+  const Result<std::string> body = HeldRequest(job, std::move(request), *server).wait();
+  if (!body) return body.error();
+  return news_from(*body);
+}
+
+StepEnd follow_deployments(JobState& job, DeploymentNews news) {
+  std::vector<std::string> told;
+  while (true) {
+    for (const std::string& line : news.lines) {
+      if (std::find(told.begin(), told.end(), line) == told.end()) job.log.line(line);
+    }
+    told = news.lines;
+    if (!news.failure.empty()) {
+      job.log.error(news.failure);
+      return {Outcome::failure, news.failure};
+    }
+    if (news.over) return {};
+    Result<DeploymentNews> next = deployment_news(job, news.known);
+    if (next) {
+      news = std::move(*next);
+    } else if (job.cancelled() || !pause(job)) {
+      return {Outcome::cancelled, job.stop.reason()};
+    }
+  }
+}
+
+}  // namespace kaapi::actions::runner

@@ -120,7 +120,7 @@ bool Teller::tell_log(const Job& job, Told& told, std::int64_t to, bool all) {
     FollowEvent event;
     event.kind = "log";
     event.job_id = job.id;
-    event.text = std::move(text);
+    event.text = as_utf8(text);
     if (!tell_(event)) return false;
   }
   return true;

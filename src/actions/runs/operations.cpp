@@ -202,7 +202,7 @@ Result<wire::GetJobLogResponse> job_log(Conductor& conductor, const wire::GetJob
   wire::GetJobLogResponse response;
   response.nextOffset = offset + static_cast<std::int64_t>(text->size());
   response.complete = job->over() && static_cast<std::int64_t>(text->size()) < wanted;
-  response.text = std::move(*text);
+  response.text = as_utf8(*text);
   return response;
 }
 

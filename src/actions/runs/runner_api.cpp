@@ -130,7 +130,7 @@ Response RunnerApi::route(Call& call) {
 
 Response RunnerApi::acquire(Call& call) {
   if (!conductor_.is_runner(call.token)) {
-    return failure(401, "the runner token is not known: make one with kaapi runner token");
+    return failure(401, "the runner token is not known: make one with kaapi run token");
   }
   const Result<json::value> body = read_json(call.body);
   if (!body) return failure(body.error());
@@ -175,11 +175,26 @@ Response RunnerApi::job_call(Call& call, const JobAccess& access) {
   if (what == "steps" && call.is("POST", 3)) return steps(call, access);
   if (what == "log" && call.is("POST", 3)) return log(call, access);
   if (what == "commands" && call.is("GET", 3)) return commands(access);
+  if (what == "deployments" && call.is("GET", 3)) return deployments(call, access);
   if (what == "complete" && call.is("POST", 3)) return complete(call, access);
   if (what == "id-token" && call.is("GET", 3)) return id_token(call, access);
   if (what == "artifacts") return artifacts(call, access);
   if (what == "caches" && call.path.size() == 3) return caches(call, access);
   return failure(404, fmt::format("there is no {} {}", call.head.method, call.head.path));
+}
+
+Response RunnerApi::deployments(Call& call, const JobAccess& access) {
+  DeploymentNews news;
+  news.over = true;
+  if (deployments_ != nullptr) {
+    const Hold hold(held_);
+    if (!hold.granted()) return too_many();
+    news = deployments_->news(access.job_id, call.head.query_parameter("known").value_or(""), held_for_);
+  }
+  return Response::json(200, json::serialize(json::object{{"lines", json::value_from(news.lines)},
+                                                          {"over", news.over},
+                                                          {"failure", news.failure},
+                                                          {"known", news.known}}));
 }
 
 Response RunnerApi::steps(Call& call, const JobAccess& access) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 
+#include "actions/protocol/deployments.h"
 #include "actions/protocol/job_facts.h"
 #include "actions/protocol/storage.h"
 #include "actions/runs/conductor.h"
@@ -20,9 +21,10 @@ inline constexpr std::size_t max_runner_body_bytes = 4 * 1024 * 1024;  // of JSO
 // outlive it, and the conductor must be stopped before the server, so that what is held ends.
 class RunnerApi {
  public:
-  RunnerApi(Conductor& conductor, JobStorage& storage, TokenIssuer& issuer,
+  // `deployments` may be null: then no job has any.
+  RunnerApi(Conductor& conductor, JobStorage& storage, TokenIssuer& issuer, DeploymentWatch* deployments = nullptr,
             std::chrono::milliseconds held = acquire_wait)
-      : conductor_(conductor), storage_(storage), issuer_(issuer), held_for_(held) {}
+      : conductor_(conductor), storage_(storage), issuer_(issuer), deployments_(deployments), held_for_(held) {}
 
   http::Response operator()(const http::RequestHead& head, http::BodyReader& body);
 
@@ -36,6 +38,7 @@ class RunnerApi {
   http::Response steps(Call& call, const JobAccess& access);
   http::Response log(Call& call, const JobAccess& access);
   http::Response commands(const JobAccess& access);
+  http::Response deployments(Call& call, const JobAccess& access);
   http::Response complete(Call& call, const JobAccess& access);
   http::Response complete_again(Call& call, std::int64_t job_id);
   http::Response id_token(Call& call, const JobAccess& access);
@@ -45,6 +48,7 @@ class RunnerApi {
   Conductor& conductor_;
   JobStorage& storage_;
   TokenIssuer& issuer_;
+  DeploymentWatch* deployments_;
   std::chrono::milliseconds held_for_;
   std::atomic<int> held_{0};
 };

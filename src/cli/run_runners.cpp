@@ -1,0 +1,62 @@
+// The runners of a platform.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <ostream>
+
+#include "aws/gen/runs.h"
+#include "cli/render.h"
+#include "cli/run.h"
+#include "cli/table.h"
+#include "cli/target.h"
+
+namespace kaapi::cli {
+namespace {
+
+namespace wire = aws::runs;
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+int run_list_runners(const RunOptions& command, const Surroundings& surroundings, std::ostream& out,
+                     std::ostream& err) {
+  const Result<Target> target = find_target(command, surroundings);
+  if (!target) return fail(target.error().message, err);
+  aws::Client client = client_of(*target);
+  const auto answer = client.call<wire::ListRunners>({});
+  if (!answer) return fail(explained(answer.error(), *target), err);
+  if (command.json) {
+    out << aws::to_json(*answer) << "\n";
+    return exit_success;
+  }
+  std::vector<Row> rows;
+  for (const wire::Runner& one : answer->runners.value_or(std::vector<wire::Runner>())) {
+    const Texts jobs = one.jobs.value_or(Texts());
+    rows.push_back({Cell(one.name.value_or(std::string()), Tone::strong),
+                    Cell(fmt::format("{}", fmt::join(one.labels.value_or(Texts()), ", "))),
+                    Cell(jobs.empty() ? "idle" : fmt::format("at job {}", fmt::join(jobs, ", ")),
+                         jobs.empty() ? Tone::faint : Tone::busy),
+                    Cell(one.heardAt ? age(*one.heardAt, SystemClock().now()) : std::string(), Tone::faint, true)});
+  }
+  if (rows.empty()) out << "No runner has asked for work since the platform started; see kaapi runner --help\n";
+  out << table(rows, 0, surroundings.is_terminal);
+  return exit_success;
+}
+
+int run_runner_token(const RunnerTokenCommand& command, const Surroundings& surroundings, std::ostream& out,
+                     std::ostream& err) {
+  const Result<Target> target = find_target(command, surroundings);
+  if (!target) return fail(target.error().message, err);
+  aws::Client client = client_of(*target);
+  const auto answer = client.call<wire::CreateRunnerToken>({command.name});
+  if (!answer) return fail(explained(answer.error(), *target), err);
+  if (command.json) {
+    out << aws::to_json(*answer) << "\n";
+  } else {
+    out << answer->token.value_or(std::string()) << "\n";
+  }
+  return exit_success;
+}
+
+}  // namespace kaapi::cli

@@ -1,6 +1,7 @@
 #pragma once
 // The generic client of AWS's APIs: of a platform by its endpoint, or of AWS itself. Signs every request, unless
-// it has no access key (AssumeRoleWithWebIdentity needs none). Its own library (kaapi_aws_client), so that the server does not link libcurl.
+// it has no access key (AssumeRoleWithWebIdentity needs none). Its own library (kaapi_aws_client), so that the server
+// does not link libcurl.
 
 #include <chrono>
 #include <memory>

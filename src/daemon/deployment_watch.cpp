@@ -1,10 +1,11 @@
 #include "daemon/deployment_watch.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <functional>
 #include <utility>
 
-#include "base/log.h"
 #include "ecs/state.h"
 
 namespace kaapi::daemon {
@@ -36,8 +37,9 @@ DeploymentStanding standing_of(const ecs::Deployment& deployment, const ecs::Ser
   return standing;
 }
 
-Deployments::Seen Deployments::see(std::int64_t job_id) const {
-  Seen seen;
+actions::DeploymentNews Deployments::see(std::int64_t job_id) const {
+  actions::DeploymentNews news;
+  news.over = true;
   const Time now = clock_.now();
   const Result<void> done = control_.read([&](store::Session& session) -> Result<void> {
     for (const ecs::Deployment& deployment :
@@ -48,66 +50,50 @@ Deployments::Seen Deployments::see(std::int64_t job_id) const {
       const auto found = counts.find(deployment.id);
       const int running = found == counts.end() ? 0 : found->second.running;
       DeploymentStanding standing = standing_of(deployment, *service, running, now);
-      if (!standing.failure.empty() && !seen.failure) seen.failure = standing.failure;
-      seen.over = seen.over && standing.over;
-      seen.lines.push_back(std::move(standing.line));
+      if (news.failure.empty()) news.failure = standing.failure;
+      news.over = news.over && standing.over;
+      news.lines.push_back(std::move(standing.line));
     }
     return ok();
   });
-  if (!done) {
-    seen.over = true;
-    seen.failure = "how the deployments went on cannot be read: " + done.error().message;
-  }
-  return seen;
+  if (!done) news.failure = "how the deployments go on cannot be read: " + done.error().message;
+  news.known = fmt::format("{:x}", std::hash<std::string>()(fmt::format("{}", fmt::join(news.lines, "\n"))));
+  return news;
 }
 
-void Deployments::look_at(std::int64_t job_id) {
-  const Seen seen = see(job_id);
-  const std::lock_guard calling(calling_);
-  std::vector<std::string> news;
-  Callbacks callbacks;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = waiting_.find(job_id);
-    if (found == waiting_.end()) return;
-    for (const std::string& line : seen.lines) {
-      if (found->second.told.insert(line).second) news.push_back(line);
+actions::DeploymentNews Deployments::news(std::int64_t job_id, std::string_view known, std::chrono::milliseconds wait) {
+  const auto until = std::chrono::steady_clock::now() + wait;
+  waiting_ += 1;
+  actions::DeploymentNews news;
+  while (true) {
+    std::uint64_t before = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      before = version_;
     }
-    callbacks = found->second.callbacks;
-    if (seen.over) {
-      waiting_.erase(found);
-      waiting_count_ -= 1;
-    }
+    news = see(job_id);
+    if (news.over || !news.failure.empty() || news.known != known) break;
+    std::unique_lock lock(mutex_);
+    const auto something = [&] { return stopping_ || version_ != before; };
+    if (!changed_.wait_until(lock, until, something) || stopping_) break;
   }
-  for (std::string& line : news) callbacks.tell(std::move(line));
-  if (seen.over) callbacks.done(seen.failure);
-}
-
-void Deployments::follow(std::int64_t job_id, Callbacks callbacks) {
-  {
-    const std::lock_guard lock(mutex_);
-    const bool is_new = waiting_.insert_or_assign(job_id, Waiting{std::move(callbacks), {}}).second;
-    if (is_new) waiting_count_ += 1;
-  }
-  look_at(job_id);
-}
-
-void Deployments::forget(std::int64_t job_id) {
-  const std::lock_guard calling(calling_);
-  const std::lock_guard lock(mutex_);
-  if (waiting_.erase(job_id) > 0) waiting_count_ -= 1;
+  waiting_ -= 1;
+  return news;
 }
 
 void Deployments::look() {
-  if (waiting_count_ == 0) return;
+  if (waiting_ == 0) return;
+  const std::lock_guard lock(mutex_);
   const std::uint64_t version = control_.version();
-  if (seen_version_.exchange(version) == version) return;
-  std::vector<std::int64_t> jobs;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [job_id, waiting] : waiting_) jobs.push_back(job_id);
-  }
-  for (const std::int64_t job_id : jobs) look_at(job_id);
+  if (version == version_) return;
+  version_ = version;
+  changed_.notify_all();
+}
+
+void Deployments::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
 }
 
 }  // namespace kaapi::daemon

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "ecs/deployments.h"
 #include "ecs/state.h"
 
@@ -50,62 +52,64 @@ class DeploymentsTest : public testing::Test {
     watch_.look();
   }
 
-  void follow(std::int64_t job_id) {
-    watch_.follow(job_id, {[this](std::string line) { lines_.push_back(std::move(line)); },
-                           [this](std::optional<std::string> failure) { ends_.push_back(failure.value_or("well")); }});
+  actions::DeploymentNews ask(std::int64_t job_id, std::string_view known = "") {
+    return watch_.news(job_id, known, std::chrono::milliseconds(0));
   }
 
   std::unique_ptr<store::Database> database_ = *store::Database::open(":memory:", ecs::migrations());
   ManualClock clock_;
   ecs::Service service_;
   Deployments watch_{*database_, clock_};
-  std::vector<std::string> lines_, ends_;
 };
 
 TEST_F(DeploymentsTest, AJobThatDeployedNothingIsDoneAtOnce) {
   deploy("ecs-svc/1", "kaapi-job-8");
-  follow(7);
-  EXPECT_THAT(ends_, ElementsAre("well"));
-  EXPECT_THAT(lines_, ElementsAre());
+  const actions::DeploymentNews news = ask(7);
+  EXPECT_TRUE(news.over);
+  EXPECT_EQ(news.failure, "");
+  EXPECT_THAT(news.lines, ElementsAre());
 }
 
 TEST_F(DeploymentsTest, AJobWaitsUntilItsDeploymentIsComplete) {
   deploy("ecs-svc/1", "kaapi-job-7");
-  follow(7);
-  EXPECT_THAT(ends_, ElementsAre());
+  const actions::DeploymentNews first = ask(7);
+  EXPECT_FALSE(first.over);
+  EXPECT_THAT(first.lines, ElementsAre("web: 0 of 2 new tasks run"));
+  EXPECT_FALSE(ask(7, first.known).over) << "nothing new within no time";
+  auto waiting =
+      std::async(std::launch::async, [&] { return watch_.news(7, first.known, std::chrono::milliseconds(60'000)); });
   settle("ecs-svc/1", ecs::RolloutState::completed, "");
-  EXPECT_THAT(ends_, ElementsAre("well"));
-  EXPECT_THAT(lines_, ElementsAre("web: 0 of 2 new tasks run", HasSubstr("web: the deployment is complete")));
+  // It may have begun to wait after that look.
+  while (waiting.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) watch_.look();
+  const actions::DeploymentNews last = waiting.get();
+  EXPECT_TRUE(last.over);
+  EXPECT_THAT(last.lines, ElementsAre(HasSubstr("web: the deployment is complete")));
 }
 
 TEST_F(DeploymentsTest, AFailedDeploymentFailsTheJobWithItsReason) {
   deploy("ecs-svc/1", "kaapi-job-7");
-  follow(7);
   settle("ecs-svc/1", ecs::RolloutState::failed, "tasks failed to start.");
-  EXPECT_THAT(ends_, ElementsAre("the deployment of web failed: tasks failed to start."));
+  EXPECT_TRUE(ask(7).over);
+  EXPECT_EQ(ask(7).failure, "the deployment of web failed: tasks failed to start.");
 }
 
 TEST_F(DeploymentsTest, ALaterDeploymentEndsTheWait) {
   deploy("ecs-svc/1", "kaapi-job-7");
-  follow(7);
   deploy("ecs-svc/2", "kaapi-job-8");
-  watch_.look();
-  EXPECT_THAT(ends_, ElementsAre("well"));
+  EXPECT_TRUE(ask(7).over);
+  EXPECT_THAT(ask(7).lines, ElementsAre("web: a later deployment took over"));
 }
 
 TEST_F(DeploymentsTest, ADeploymentThatNeverEndsIsGivenUpOn) {
   deploy("ecs-svc/1", "kaapi-job-7");
   clock_.advance(max_deployment_wait + Duration(1));
-  follow(7);
-  EXPECT_THAT(ends_, ElementsAre(HasSubstr("is not complete after 15 minutes")));
+  EXPECT_THAT(ask(7).failure, HasSubstr("is not complete after 15 minutes"));
 }
 
-TEST_F(DeploymentsTest, WhoIsForgottenHearsNothing) {
+TEST_F(DeploymentsTest, TheEndOfThePlatformEndsEveryWait) {
   deploy("ecs-svc/1", "kaapi-job-7");
-  follow(7);
-  watch_.forget(7);
-  settle("ecs-svc/1", ecs::RolloutState::completed, "");
-  EXPECT_THAT(ends_, ElementsAre());
+  watch_.stop();
+  EXPECT_FALSE(watch_.news(7, ask(7).known, std::chrono::milliseconds(60'000)).over);
 }
 
 }  // namespace

@@ -41,6 +41,8 @@ class IdentityRooms {
   // The operations of IAM, STS and the platform's own on identity. `auth` off: nobody is asked for a right.
   void add_operations(aws::Dispatcher& dispatcher, const std::string& data_directory, bool auth);
 
+  const store::Sealer& sealer() const { return store_.sealer; }
+
  private:
   IdentityRooms(IdentityStore opened, std::string oidc_ca_file, const Clock& clock, IdSource& ids);
 

@@ -16,11 +16,13 @@
 #include "base/log.h"
 #include "daemon/addresses.h"
 #include "daemon/data_directory.h"
+#include "daemon/deployment_watch.h"
 #include "daemon/housekeeper.h"
 #include "daemon/identity_rooms.h"
 #include "daemon/images.h"
 #include "daemon/metrics.h"
 #include "daemon/output.h"
+#include "daemon/pipeline_rooms.h"
 #include "daemon/scheduler_thread.h"
 #include "daemon/task_credentials.h"
 #include "daemon/thread_executor.h"
@@ -53,6 +55,7 @@ struct Opened {
   std::unique_ptr<store::Database> logs;
   std::unique_ptr<store::Database> registry;
   IdentityStore identity;
+  std::unique_ptr<PipelineRooms> pipeline;
   registry::TokenIssuer tokens;
 };
 
@@ -152,6 +155,8 @@ struct Platform::Rooms {
   std::optional<Housekeeper> housekeeper;
 
   std::unique_ptr<audit::Log> audit;
+  Deployments deployments;
+  std::unique_ptr<PipelineRooms> pipeline;
   ecs::ResourceFacts ecs_facts;
   logs::LogGroupFacts log_facts;
   std::optional<registry::RepositoryFacts> registry_facts;
@@ -178,6 +183,8 @@ Platform::Rooms::Rooms(PlatformConfig given, Opened opened, Addresses names, con
       collector(engine, log_store, clock),
       output(collector),
       tokens(std::move(opened.tokens)),
+      deployments(*control_database, clock),
+      pipeline(std::move(opened.pipeline)),
       ecs_facts(*control_database, account.account_id),
       log_facts(log_store, account.account_id),
       server(server_config(config, port)) {}
@@ -220,11 +227,13 @@ void Platform::Rooms::wire() {
                               Time now) { return ecs::make_service_task(session, service, deployment, ids, now); };
   scheduler.emplace(*control_database, *driver, executor, clock, ids, factory, timing);
   scheduler_thread.emplace(*scheduler);
+  scheduler_thread->on_round([this] { deployments.look(); });
   output.on_drained([this](const std::string& source_key) { scheduler->output_drained(source_key); });
   housekeeper.emplace([this] {
     if (const Result<void> done = registry->collect_garbage(); !done) {
       log::warn("daemon", "the registry could not be tidied up and will be tomorrow: {}", done.error().message);
     }
+    pipeline->tidy();
   });
 
   add_operations();
@@ -238,6 +247,8 @@ void Platform::Rooms::add_operations() {
   registry::add_operations(dispatcher, *registry, tokens, check_resource_policy);
   identity->add_operations(dispatcher, directory.path(), config.auth);
   audit::add_operations(dispatcher, *audit);
+  pipeline->wire({addresses.endpoint, config.auth, config.runner_slots, config.runner_options}, account, *identity,
+                 dispatcher, audit.get(), deployments);
   registry_facts.emplace(*registry);
   identity->access->facts_of("ecs", ecs_facts);
   identity->access->facts_of("logs", log_facts);
@@ -256,6 +267,7 @@ void Platform::Rooms::add_routes() {
   server.route("/", max_api_body_bytes, [this](const http::Request& request) { return (*front_door)(request); });
   server.route_stream(
       "/v2/", [this](const http::RequestHead& head, http::BodyReader& body) { return (*registry_api)(head, body); });
+  pipeline->add_routes(server);
   server.route("/healthz", 0, [this](const http::Request&) { return health(*control_database, config.version); });
   server.route("/metrics", 0, [this](const http::Request&) { return metrics(); });
 }
@@ -295,24 +307,28 @@ Result<std::unique_ptr<Platform>> Platform::open(PlatformConfig config, containe
   };
   auto logs_opening = open_database("logs.db", logs::migrations());
   auto registry_opening = open_database("registry.db", registry::migrations());
+  const Addresses names = addresses_of(config.listen_address, *port, config.public_host);
+  auto pipeline_opening =
+      std::async(std::launch::async, [&] { return PipelineRooms::open(*directory, names.endpoint); });
   auto identity_opening = std::async(std::launch::async, [&directory] { return IdentityStore::open(*directory); });
   Result<std::unique_ptr<store::Database>> control =
       store::Database::open(directory->file(control_database_name), ecs::migrations());
   Result<std::unique_ptr<store::Database>> logs = logs_opening.get();
   Result<std::unique_ptr<store::Database>> registry = registry_opening.get();
   Result<IdentityStore> identity = identity_opening.get();
+  Result<std::unique_ptr<PipelineRooms>> pipeline = pipeline_opening.get();
   for (const auto* opened : {&control, &logs, &registry}) {
     if (!*opened) return opened->error();
   }
   if (!identity) return identity.error();
+  if (!pipeline) return pipeline.error();
 
-  Addresses addresses = addresses_of(config.listen_address, *port, config.public_host);
-  Opened opened{std::move(*directory), std::move(*account), *port,
-                std::move(*control),   std::move(*logs),    std::move(*registry),
-                std::move(*identity),  std::move(*tokens)};
-  const registry::Config for_registry = registry_config(config, opened, addresses);
+  Opened opened{std::move(*directory), std::move(*account),  *port,
+                std::move(*control),   std::move(*logs),     std::move(*registry),
+                std::move(*identity),  std::move(*pipeline), std::move(*tokens)};
+  const registry::Config for_registry = registry_config(config, opened, names);
   IdentityStore identity_store = std::move(opened.identity);
-  auto rooms = std::make_unique<Rooms>(std::move(config), std::move(opened), std::move(addresses), engine);
+  auto rooms = std::make_unique<Rooms>(std::move(config), std::move(opened), names, engine);
   if (const Result<void> made = rooms->open(std::move(identity_store), for_registry); !made) return made.error();
   rooms->wire();
   return std::unique_ptr<Platform>(new Platform(std::move(rooms)));
@@ -329,12 +345,15 @@ Result<void> Platform::start() {
   rooms.events = rooms.engine.watch(rooms.driver->our_labels(),
                                     [&rooms](const containers::Event& event) { rooms.scheduler->engine_event(event); });
   rooms.scheduler->begin();
-  return rooms.scheduler_thread->start();
+  if (const Result<void> scheduling = rooms.scheduler_thread->start(); !scheduling) return scheduling.error();
+  return rooms.pipeline->start();
 }
 
 bool Platform::stop() {
   Rooms& rooms = *rooms_;
   if (!std::exchange(rooms.running, false)) return true;
+  rooms.pipeline->stop();
+  rooms.deployments.stop();
   rooms.server.stop(request_grace);
   rooms.task_door->stop(request_grace);
   rooms.events.reset();

@@ -90,6 +90,16 @@ def run(arguments, **options):
     return done.stdout
 
 
+def measured_by(build, target, what, asked_us):
+    """Rows of what a program of bench/ measures: it takes seconds per case and prints {case: microseconds}."""
+    program = pathlib.Path(build) / "bench" / target
+    if not program.exists():
+        raise BenchError(f"{program} is missing: cmake --build {build} --target {target}")
+    wait_for_quiet()
+    took = json.loads(run([program, "1"]))
+    return [Row(f"{what}: {case}", f"{us:.1f} µs", asked=f"≤ {asked_us} µs", met=us <= asked_us) for case, us in took.items()]
+
+
 def need_docker():
     need("docker", "tools/dev/install-packages engine")
     done = subprocess.run(["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False)

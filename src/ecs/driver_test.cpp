@@ -13,6 +13,7 @@
 #include "containers/pause_image.h"
 #include "ecs/scheduler.h"
 #include "ecs/state.h"
+#include "ecs/test_support.h"
 
 namespace kaapi::ecs {
 namespace {
@@ -28,13 +29,6 @@ class NoImages final : public Images {
   std::optional<containers::RegistryLogin> login(const std::string&, const std::string&) override {
     return std::nullopt;
   }
-};
-
-class NoOutput final : public Output {
- public:
-  Result<void> prepare(const LogTarget&) override { return ok(); }
-  void attach(const std::string&, const std::string&, const LogTarget&) override {}
-  void forget(const std::string&, const std::string&) override {}
 };
 
 class NoWork final : public Executor {

@@ -12,6 +12,7 @@
 #include "ecs/driver.h"
 #include "ecs/scheduler.h"
 #include "ecs/state.h"
+#include "ecs/test_support.h"
 
 namespace kaapi::ecs {
 namespace {
@@ -21,27 +22,6 @@ using ::testing::IsEmpty;
 
 constexpr const char* network = "kaapi-net";
 const std::string credentials{credentials_network};
-
-class OneImage final : public Images {
- public:
-  Result<PinnedImage> pin(const std::string&, const std::string&) override { return PinnedImage{"app:1", "sha256:1"}; }
-  std::optional<containers::RegistryLogin> login(const std::string&, const std::string&) override {
-    return std::nullopt;
-  }
-};
-
-class NoOutput final : public Output {
- public:
-  Result<void> prepare(const LogTarget&) override { return ok(); }
-  void attach(const std::string&, const std::string&, const LogTarget&) override {}
-  void forget(const std::string&, const std::string&) override {}
-};
-
-// At once, on the caller's thread.
-class Direct final : public Executor {
- public:
-  void run(Lane, std::function<void()> work) override { work(); }
-};
 
 class Roles final : public TaskRoles {
  public:

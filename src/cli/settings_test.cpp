@@ -44,7 +44,7 @@ class OneKey final : public aws::KeyStore {
 class SettingsCommandsTest : public testing::Test {
  protected:
   SettingsCommandsTest() {
-    settings_ = std::move(actions::settings::Settings::open(directory_.path(), clock_).value());
+    settings_ = actions::settings::Settings::open(directory_.path(), clock_).value();
     actions::settings::add_settings_operations(dispatcher_, *settings_, {});
     server_.route("/", 1024 * 1024, [this](const http::Request& request) { return door_(request); });
     EXPECT_TRUE(server_.start());

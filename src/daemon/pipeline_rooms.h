@@ -14,6 +14,7 @@
 #include "actions/git/hook_api.h"
 #include "actions/git/pushes.h"
 #include "actions/git/repositories.h"
+#include "actions/issuer/claims.h"
 #include "actions/issuer/issuer.h"
 #include "actions/runs/conductor.h"
 #include "actions/runs/runner_api.h"

@@ -70,7 +70,8 @@ def answers(url, timeout_s=2):
 class Platform:
     """A `kaapi up` on a port and a data directory of its own. `start`, `kill` and `stop` may be called again and again."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, region=REGION, account=ACCOUNT):
+        self.region, self.account = region, account
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="kaapi-test-"))
         self.data = self.work / "data"
         self.log = self.work / "kaapi.log"
@@ -94,7 +95,7 @@ class Platform:
     # --- the process
 
     def command(self):
-        return [str(KAAPI), "up", "--listen", self.listen, "--data", str(self.data), "--region", REGION, "--account-id", ACCOUNT,
+        return [str(KAAPI), "up", "--listen", self.listen, "--data", str(self.data), "--region", self.region, "--account-id", self.account,
                 "--log-level", "debug", *self.options]
 
     def start(self):
@@ -156,7 +157,8 @@ class Platform:
         assert done.returncode != 0, f"aws {' '.join(arguments)} should have failed and printed:\n{done.stdout}"
         return done.stderr
 
-    def boto(self, service, region=REGION):
+    def boto(self, service, region=None):
+        region = region or self.region
         if (service, region) not in self.clients:
             self.clients[service, region] = boto3.client(
                 service, region_name=region, endpoint_url=self.endpoint, aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],

@@ -25,13 +25,15 @@ runs:
     - id: say
       shell: bash
       run: |
-        echo "hello ${{ inputs.who }} $OUTER $(basename $GITHUB_ACTION_PATH)" echo "text=hi ${{ inputs.who }}" >>
-                              $GITHUB_OUTPUT echo FROM = inside >> $GITHUB_ENV - if
-    : inputs.who == 'fail' shell : sh run : exit 4 - shell : sh run : echo inner $ {
-  { steps.say.outcome }
-}
-$FROM
-)";
+        echo "hello ${{ inputs.who }} $OUTER $(basename $GITHUB_ACTION_PATH)"
+        echo "text=hi ${{ inputs.who }}" >> $GITHUB_OUTPUT
+        echo FROM=inside >> $GITHUB_ENV
+    - if: inputs.who == 'fail'
+      shell: sh
+      run: exit 4
+    - shell: sh
+      run: echo inner ${{ steps.say.outcome }} $FROM
+)yaml";
 
 TEST(Action, CompositeHasItsOwnStepsAndInputs) {
   JobRig rig(

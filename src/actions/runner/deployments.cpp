@@ -78,8 +78,7 @@ Result<DeploymentNews> deployment_news(const JobState& job, const std::string& k
   const Result<ServerAddress> server = parse_server_address(job.place.server_url);
   if (!server) return server.error();
   http::ClientRequest request;
-  request.target =
-      fmt::format("{}jobs/{}/deployments?known={}", runner_api_path, job.message.job_id, known);
+  request.target = fmt::format("{}jobs/{}/deployments?known={}", runner_api_path, job.message.job_id, known);
   request.headers.add("Authorization", "Bearer " + job.message.token);
   const Result<std::string> body = HeldRequest(job, std::move(request), *server).wait();
   if (!body) return body.error();

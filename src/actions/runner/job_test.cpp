@@ -130,7 +130,7 @@ TEST(Job, SecretsAndMasksNeverReachTheLog) {
   JobRig rig(
       job_of("- name: Say ${{ secrets.KEY }}\n  env: {KEY: '${{ secrets.KEY }}'}\n  run: |\n    echo $KEY; echo "
              "-n ${KEY:0:5}; sync; echo ${KEY:5}; echo $KEY | base64; echo x$KEY | base64\n    echo "
-             "'::add-mask::later-one'; echo later-one\n    echo '::error::'$KEY\n    head -c 200000 /dev/zero | tr "
+             "'::add-mask::later'-one; echo later'-'one\n    echo '::error::'$KEY\n    head -c 200000 /dev/zero | tr "
              "'\\0' k; echo $KEY\n    exit 1"));
   rig.message.contexts["secrets"] = json::object{{"KEY", "hunter2-long-enough"}};
   rig.message.masks = {"other-secret"};

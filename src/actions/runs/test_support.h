@@ -197,7 +197,7 @@ struct House {
     auto opened = Conductor::open(own, source, settings, storage, clock, ids);
     ASSERT_TRUE(opened) << opened.error().message;
     conductor = std::move(*opened);
-    api = std::make_unique<RunnerApi>(*conductor, storage, issuer, std::chrono::milliseconds(0));
+    api = std::make_unique<RunnerApi>(*conductor, storage, issuer, nullptr, std::chrono::milliseconds(0));
     runner_token = conductor->create_runner_token("local", "root", true).value();
   }
   PushReport push(const std::string& sha, const std::string& ref = "refs/heads/main") const {

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 class SettingsOperationsTest : public testing::Test {
  protected:
   SettingsOperationsTest() {
-    settings_ = std::move(Settings::open(directory_.path(), clock_).value());
+    settings_ = Settings::open(directory_.path(), clock_).value();
     add_settings_operations(dispatcher_, *settings_,
                             {"eu-west-1", [](std::string_view repository) { return repository == "team/shop"; }});
     context_.region = "eu-west-1";

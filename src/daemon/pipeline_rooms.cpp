@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "actions/git/operations.h"
 #include "actions/git/schema.h"
 #include "actions/runs/operations.h"
 #include "actions/settings/operations.h"
@@ -82,11 +83,13 @@ void PipelineRooms::wire(PipelineConfig config, const identity::Account& account
                 config_.auth ? identity.keys.get() : nullptr, config_.auth ? identity.access.get() : nullptr, clock_,
                 ids_, job_check(*conductor_), audit);
   pushes_.emplace(*repositories_, *gate_, conductor_.get(), ids_);
+  mirrors_.emplace(*repositories_, *pushes_, identity.sealer(), clock_, ids_);
   git_http_.emplace(*repositories_, *gate_, *pushes_, [this] { return config_.endpoint; });
   hook_api_.emplace(*pushes_);
   runner_api_.emplace(*conductor_, *storage_, *issuer_, &deployments);
 
   const auto exists = [this](std::string_view repository) { return repositories_->find(repository).has_value(); };
+  git::add_operations(dispatcher, {*repositories_, *tokens_, *mirrors_, *identity.keys, clock_, gate_->config()});
   actions::settings::add_settings_operations(dispatcher, *settings_, {account.region, exists});
   runs::add_run_operations(dispatcher, *conductor_, *storage_, {account.region, exists});
 }
@@ -95,6 +98,8 @@ void PipelineRooms::add_routes(http::Server& server) {
   server.route_stream(std::string(git::git_path), [this](const http::RequestHead& head, http::BodyReader& body) {
     return (*git_http_)(head, body);
   });
+  server.route(std::string(git::webhook_path), git::max_webhook_body_bytes,
+               [this](const http::Request& request) { return mirrors_->webhook(request); });
   server.route(std::string(git::hook_path), git::max_hook_body_bytes,
                [this](const http::Request& request) { return (*hook_api_)(request); });
   server.route_stream(
@@ -108,6 +113,7 @@ void PipelineRooms::add_routes(http::Server& server) {
 Result<void> PipelineRooms::start() {
   conductor_->start();
   pushes_->recover();
+  mirrors_->start();
   return config_.runner_slots == 0 ? ok() : start_runner();
 }
 
@@ -156,6 +162,7 @@ Result<void> PipelineRooms::start_runner() {
 
 void PipelineRooms::stop() {
   if (runner_) runner_->stop(runner_grace);
+  mirrors_->stop();
   conductor_->stop();
 }
 

@@ -12,6 +12,7 @@
 #include "actions/git/gate.h"
 #include "actions/git/git_http.h"
 #include "actions/git/hook_api.h"
+#include "actions/git/mirrors.h"
 #include "actions/git/pushes.h"
 #include "actions/git/repositories.h"
 #include "actions/issuer/claims.h"
@@ -82,6 +83,7 @@ class PipelineRooms {
   std::optional<actions::git::AccessTokens> tokens_;
   std::optional<actions::git::Gate> gate_;
   std::optional<actions::git::Pushes> pushes_;
+  std::optional<actions::git::Mirrors> mirrors_;
   std::optional<actions::git::GitHttp> git_http_;
   std::optional<actions::git::HookApi> hook_api_;
   std::optional<actions::runs::RunnerApi> runner_api_;

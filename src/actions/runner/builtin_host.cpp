@@ -39,6 +39,7 @@ class Host final : public ActionHost {
   }
   void set_env(std::string_view name, std::string_view value) override {
     env_[std::string(name)] = value;
+    frame_.env[std::string(name)] = value;  // also for what this step starts next
     // Its own variables are none that are refused.
     if (const Result<void> set = runner::set_env(job_, frame_, name, value); !set) job_.log.error(set.error().message);
   }

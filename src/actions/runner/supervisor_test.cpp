@@ -92,16 +92,6 @@ TEST(Supervisor, StoppingCancelsItsJobs) {
   EXPECT_THAT(rig.platform.completion->reason, HasSubstr("the runner was stopped"));
 }
 
-TEST(Supervisor, TellsOfAJobProcessThatDies) {
-  Rig rig;
-  rig.start();
-  rig.platform.offer(message_of(job_of("- run: kill -9 $PPID; exec tail -f /dev/null")));
-  const auto completion = rig.platform.wait_completion();
-  ASSERT_TRUE(completion);
-  EXPECT_EQ(completion->conclusion, "failure");
-  EXPECT_THAT(completion->reason, HasSubstr("signal 9"));
-}
-
 TEST(Supervisor, JobsGoOnWhileThePlatformIsAway) {
   Rig rig;
   rig.start();

@@ -203,7 +203,8 @@ class Advance {
                  fmt::format("waits until {}: the wait timer of the environment {}", format_time(*job.wait_until),
                              job.environment));
     }
-    if (job.max_parallel > 0 && running_beside(job) >= job.max_parallel) {
+    // Who waits in a group has taken its turn of the matrix already.
+    if (job.max_parallel > 0 && job.group.state == GroupPlace::State::none && running_beside(job) >= job.max_parallel) {
       return set(job, Status::pending,
                  fmt::format("strategy.max-parallel lets {} of these jobs run at once", job.max_parallel));
     }
@@ -242,7 +243,8 @@ class Advance {
   std::int64_t running_beside(const Job& job) const {
     const auto siblings = jobs_in(run_, job.scope, job.key);
     return std::count_if(siblings.begin(), siblings.end(), [](const Job* other) {
-      return other->status == Status::queued || other->status == Status::in_progress;
+      return !other->over() && (other->status == Status::queued || other->status == Status::in_progress ||
+                                other->group.state != GroupPlace::State::none);
     });
   }
 

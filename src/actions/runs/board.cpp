@@ -276,10 +276,8 @@ void Board::settle(Time now) {
     };
     for (const auto& [id, active] : active_) {
       const Run& run = active.run;
-      const bool ready = std::any_of(run.jobs.begin(), run.jobs.end(), [&](const Job& job) {
-        // max-parallel may hold it back although the group is free; the end of a sibling advances the run anyway.
-        return may_go(run, job.group) && job.max_parallel == 0;
-      });
+      const bool ready =
+          std::any_of(run.jobs.begin(), run.jobs.end(), [&](const Job& job) { return may_go(run, job.group); });
       if (ready || may_go(run, run.group)) open_.insert(id);
     }
     if (open_.empty()) return;

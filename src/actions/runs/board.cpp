@@ -107,12 +107,15 @@ Board::Place Board::acquire(const std::string& runner, const std::vector<std::st
   return next;
 }
 
-void Board::heard(std::int64_t job_id, int held, Time now) {
+bool Board::heard(std::int64_t job_id, int held, Time now) {
   const Place place = find_job(job_id);
-  if (place.job == nullptr) return;
-  place.job->heard = now;
-  if (!std::exchange(place.job->contacted, true)) place.job->changed = true;
-  place.job->listeners = std::max(0, place.job->listeners + held);
+  if (place.job == nullptr) return false;
+  Job& job = *place.job;
+  job.heard = now;
+  job.listeners = std::max(0, job.listeners + held);
+  if (std::exchange(job.contacted, true)) return false;
+  job.changed = true;
+  return true;
 }
 
 bool Board::complete_job(std::int64_t job_id, const Completion& completion, Time now) {

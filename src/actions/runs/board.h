@@ -59,7 +59,8 @@ class Board final : private Desk {
   // The job that the runner gets next, in progress from now on: the oldest that it has the labels for.
   Place acquire(const std::string& runner, const std::vector<std::string>& labels, Time now);
   // Its runner is there. `held`: +1 or -1 for a request that is held on behalf of it.
-  void heard(std::int64_t job_id, int held, Time now);
+  // True the first time, which must be kept: from then on the job has begun.
+  bool heard(std::int64_t job_id, int held, Time now);
   // The end of a job, as its runner tells it. False when the job is not in progress here.
   bool complete_job(std::int64_t job_id, const Completion& completion, Time now);
   void fail_job(std::int64_t job_id, const std::string& reason, Time now);

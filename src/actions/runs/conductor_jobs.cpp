@@ -132,23 +132,27 @@ Result<void> Conductor::steps(const JobAccess& job, const std::vector<StepUpdate
   }
   if (const Result<void> saved = store_->save_steps(job.job_id, steps); !saved) return saved.error();
   const std::lock_guard lock(mutex_);
-  board_.heard(job.job_id, 0, clock_.now());
+  const bool began = board_.heard(job.job_id, 0, clock_.now());
   tell(job.run_id);
-  return ok();
+  return began ? flush() : ok();
 }
 
 Result<std::int64_t> Conductor::log(const JobAccess& job, std::int64_t offset, std::string_view text) {
   const Result<std::int64_t> size = logs_.append(job.run_id, job.job_id, offset, text);
   const std::lock_guard lock(mutex_);
-  board_.heard(job.job_id, 0, clock_.now());
+  const bool began = board_.heard(job.job_id, 0, clock_.now());
   tell(job.run_id);
+  if (began) {
+    if (const Result<void> saved = flush(); !saved) return saved.error();
+  }
   return size;
 }
 
 std::optional<std::string> Conductor::cancellation(const JobAccess& job, std::chrono::milliseconds wait) {
   const auto until = std::chrono::steady_clock::now() + wait;
   std::unique_lock lock(mutex_);
-  board_.heard(job.job_id, 1, clock_.now());
+  // Logged inside when it cannot be kept; the next change tries again.
+  if (board_.heard(job.job_id, 1, clock_.now())) static_cast<void>(flush());
   std::optional<std::string> reason;
   while (true) {
     const Board::Place place = board_.find_job(job.job_id);

@@ -1,12 +1,16 @@
 #include "daemon/machine.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sys/statvfs.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "base/text.h"
 #include "containers/docker_engine.h"
@@ -62,6 +66,21 @@ Result<cli::DiskSpace> disk_space(const std::string& folder) {
   }
   const std::uint64_t unit = info.f_frsize;
   return cli::DiskSpace{info.f_blocks * unit, info.f_bavail * unit};
+}
+
+std::vector<std::string> interfaces_with(const std::string& address) {
+  in_addr wanted{};
+  ifaddrs* list = nullptr;
+  if (::inet_pton(AF_INET, address.c_str(), &wanted) != 1 || ::getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
+  std::vector<std::string> found;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET) continue;
+    sockaddr_in bound{};
+    std::memcpy(&bound, entry->ifa_addr, sizeof bound);
+    if (bound.sin_addr.s_addr == wanted.s_addr) found.emplace_back(entry->ifa_name);
+  }
+  return found;
 }
 
 }  // namespace kaapi::daemon

@@ -1,7 +1,9 @@
 #pragma once
-// What `kaapi doctor` asks of the machine: Docker, the platform that runs, the disk. Each waits 3 s at most.
+// What is asked of the machine: Docker, the platform that runs, the disk, its network interfaces. Each waits 3 s at
+// most.
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/program.h"
@@ -16,5 +18,8 @@ Result<cli::HealthAnswer> ask_health(const std::string& endpoint);
 
 // Of the file system that holds `folder`, as its owner may use it. Error: `Unavailable`.
 Result<cli::DiskSpace> disk_space(const std::string& folder);
+
+// The network interfaces that have this IPv4 address, in the machine's order; usually one, none when it cannot be told.
+std::vector<std::string> interfaces_with(const std::string& address);
 
 }  // namespace kaapi::daemon

@@ -52,5 +52,11 @@ TEST(MachineTest, MeasuresTheDiskOfAFolder) {
   EXPECT_THAT(disk_space(directory.file("none")).error().message, HasSubstr("No such file"));
 }
 
+TEST(MachineTest, NamesTheInterfacesThatHaveAnAddress) {
+  EXPECT_THAT(interfaces_with("127.0.0.1"), testing::ElementsAre("lo"));
+  EXPECT_THAT(interfaces_with("192.0.2.254"), testing::IsEmpty());
+  EXPECT_THAT(interfaces_with("localhost"), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace kaapi::daemon

@@ -160,6 +160,20 @@ void TaskCredentialsDoor::release(const std::string& task_id) {
   }
 }
 
+// The bridge of an engine that has ended, or was given another data directory, may still have the address. Answers to
+// the containers would then go to the wrong bridge, and every request of theirs would hang without a word.
+Result<void> TaskCredentialsDoor::one_interface() const {
+  const std::vector<std::string> names = config_.interfaces(config_.address);
+  if (names.size() <= 1) return ok();
+  return make_error(
+      initialization_error,
+      fmt::format(
+          "{0}: containers cannot reach {1} for the credentials of the task's role: the network interfaces {2} all "
+          "have that address. Keep the one of the network {3} (br- and the first 12 characters of `docker network "
+          "inspect --format '{{{{.Id}}}}' {3}`), and remove what an engine left behind: ip link delete NAME",
+          initialization_error, config_.address, fmt::join(names, ", "), ecs::credentials_network));
+}
+
 // The machine has the address as long as the network exists.
 Result<void> TaskCredentialsDoor::open_door(bool make_network) {
   const std::lock_guard lock(door_mutex_);
@@ -167,6 +181,7 @@ Result<void> TaskCredentialsDoor::open_door(bool make_network) {
     const Result<void> network = engine_.ensure_network(ecs::credentials_network_spec());
     if (!network) return nobody_answered(network.error()) ? network.error() : no_door(network.error(), config_.address);
   }
+  if (const Result<void> one = one_interface(); !one) return one;
   if (server_ || stopped_) return ok();
   http::ServerConfig config;
   config.address = config_.address;

@@ -5,13 +5,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "containers/engine.h"
+#include "daemon/machine.h"
 #include "ecs/edges.h"
 #include "ecs/task_role.h"
 #include "http/server.h"
@@ -26,6 +29,8 @@ struct TaskCredentialsConfig {
   std::string address = std::string(ecs::credentials_address);
   std::uint16_t port = 80;
   std::size_t max_body_bytes = 0;  // of requests that go to the front door
+  // Which interfaces of the machine have an address.
+  std::function<std::vector<std::string>(const std::string& address)> interfaces = interfaces_with;
 };
 
 // Thread-safe. `engine` and `credentials` must outlive it, and so must what `front_door` stands on.
@@ -62,6 +67,7 @@ class TaskCredentialsDoor final : public ecs::TaskRoles {
   std::optional<Known> find(const std::string& credentials_id) const;
   bool belongs(const Known& task, const std::string& source);
   http::Response credentials_for(const std::string& credentials_id, const std::string& source);
+  Result<void> one_interface() const;
   Result<void> open_door(bool make_network);
 
   containers::Engine& engine_;

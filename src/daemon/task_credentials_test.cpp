@@ -192,6 +192,17 @@ TEST_F(TaskCredentials, OfATaskOnTheMachinesNetworkAreGivenToTheMachine) {
   EXPECT_EQ(door.answer(request).status, 404);
 }
 
+TEST_F(TaskCredentials, AreRefusedWithTheReasonWhenTwoInterfacesHaveTheAddress) {
+  TaskCredentialsConfig twice = config();
+  twice.interfaces = [](const std::string&) { return std::vector<std::string>{"br-old", "br-new"}; };
+  TaskCredentialsDoor door(engine_, credentials_, front_door, twice);
+  const Result<void> admitted = door.admit(task_of("t1"));
+  ASSERT_FALSE(admitted);
+  EXPECT_EQ(admitted.error().code, "ResourceInitializationError");
+  EXPECT_THAT(admitted.error().message, testing::HasSubstr("br-old, br-new"));
+  EXPECT_THAT(admitted.error().message, testing::HasSubstr("ip link delete"));
+}
+
 TEST_F(TaskCredentials, AreOverWithTheTask) {
   const ecs::Task task = task_of("t1");
   const std::string source = running(task);

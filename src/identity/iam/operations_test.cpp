@@ -1,4 +1,6 @@
 // What the operations answer, and how they refuse.
+#include <fmt/format.h>
+
 #include "identity/iam/iam_test_support.h"
 #include "identity/iam/names.h"
 #include "identity/policy/document.h"
@@ -521,7 +523,7 @@ TEST_F(IamTest, SimulationSaysWhatPoliciesSay) {
         {"PolicyName", "no"},
         {"PolicyDocument",
          R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"logs:DeleteLogGroup","Resource":"*"}]})"}});
-  const std::string bob = std::string(account_arn) + "user/Bob";
+  const std::string bob = fmt::format("{}user/Bob", account_arn);
   const Answer answer = must("SimulatePrincipalPolicy", {{"PolicySourceArn", bob},
                                                          {"ActionNames.member.1", "logs:PutLogEvents"},
                                                          {"ActionNames.member.2", "logs:DeleteLogGroup"},

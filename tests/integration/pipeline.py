@@ -58,6 +58,7 @@ class Team:
             self.make_stage(stage, backend_image)
         self.make_role(filled("deploy-policy.json"))
         self.kaapi("repo", "create", REPOSITORY)
+        self.kaapi("env", "create", ENVIRONMENT, "--repo", REPOSITORY)
         self.kaapi("env", "set", f"AWS_RESOURCE_PREFIX={PREFIX}", "--repo", REPOSITORY, "--env", ENVIRONMENT)
         self.make_tree()
 

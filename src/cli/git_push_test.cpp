@@ -21,6 +21,30 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// What the test's thread and the server's threads share.
+template <class T>
+class Shared {
+ public:
+  Shared& operator=(T value) {
+    const std::lock_guard lock(mutex_);
+    value_ = std::move(value);
+    return *this;
+  }
+  T get() const {
+    const std::lock_guard lock(mutex_);
+    return value_;
+  }
+  template <class Item>
+  void add(Item item) {
+    const std::lock_guard lock(mutex_);
+    value_.push_back(std::move(item));
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  T value_{};
+};
+
 // ann may everything that `allowed` says; root all.
 class Keys final : public aws::KeyStore {
  public:
@@ -54,25 +78,26 @@ class Rights final : public aws::Authorizer {
     const auto ref = accesses.front().conditions.find("kaapi:ref");
     const std::string asked = fmt::format("{} {}{}", accesses.front().action, accesses.front().resource,
                                           ref == accesses.front().conditions.end() ? "" : " " + ref->second.front());
-    for (const std::string& one : allowed) {
+    const std::vector<std::string> list = allowed.get();
+    for (const std::string& one : list) {
       if (asked.starts_with(one)) return std::string("allowed by the test");
     }
     return make_error(aws::access_denied,
                       fmt::format("{} is not authorized to perform: {}", context.principal_arn, asked));
   }
-  std::vector<std::string> allowed;
+  Shared<std::vector<std::string>> allowed;
 };
 
 class Listener final : public PushListener {
  public:
   PushReport pushed(const PushEvent& event) override {
-    const std::lock_guard lock(mutex);
-    events.push_back(event);
-    return report;
+    events.add(event);
+    return report.get();
   }
-  std::mutex mutex;
-  std::vector<PushEvent> events;
-  PushReport report;
+  PushEvent last() const { return events.get().back(); }
+
+  Shared<std::vector<PushEvent>> events;
+  Shared<PushReport> report;
 };
 
 class GitPush : public ::testing::Test {
@@ -110,16 +135,17 @@ class GitPush : public ::testing::Test {
   Keys keys;
   Rights rights;
   Listener listener;
-  std::optional<GitCaller> job;
+  Shared<std::optional<GitCaller>> job;
   AccessTokens tokens{*all.database, all.clock, ids};
   http::Server server{http::ServerConfig{}};
-  Gate gate{{"123456789012", "us-east-1", true},
-            tokens,
-            &keys,
-            &rights,
-            all.clock,
-            ids,
-            [this](std::string_view, std::string_view password) { return password == "job" ? job : std::nullopt; }};
+  Gate gate{
+      {"123456789012", "us-east-1", true},
+      tokens,
+      &keys,
+      &rights,
+      all.clock,
+      ids,
+      [this](std::string_view, std::string_view password) { return password == "job" ? job.get() : std::nullopt; }};
   Pushes pushes{repositories, gate, &listener, ids};
   GitHttp git{repositories, gate, pushes, [this] { return fmt::format("http://127.0.0.1:{}", server.port()); }};
   HookApi hooks{pushes};
@@ -128,12 +154,12 @@ class GitPush : public ::testing::Test {
 
 TEST_F(GitPush, FirstPushMakesTheRepositoryAndIsTold) {
   const std::string sha = clone.commit("a", "1");
-  listener.report.lines = {"CD staging #12: started; watch it with: kaapi run watch 12"};
+  listener.report = PushReport{{"CD staging #12: started; watch it with: kaapi run watch 12"}, {}};
   const Ran pushed = clone.git({"push", url(root), "main"});
   ASSERT_EQ(pushed.exit_code, 0) << pushed.text;
   EXPECT_THAT(pushed.text, HasSubstr("remote: CD staging #12: started"));
-  ASSERT_EQ(listener.events.size(), 1U);
-  const PushEvent& event = listener.events.front();
+  ASSERT_EQ(listener.events.get().size(), 1U);
+  const PushEvent event = listener.last();
   EXPECT_EQ(event.repository, "team/shop");
   EXPECT_EQ(event.actor, "root");
   ASSERT_EQ(event.updates.size(), 1U);
@@ -155,7 +181,7 @@ TEST_F(GitPush, AsksForCredentialsAndSaysWhich) {
     EXPECT_THAT(cloned.text, ::testing::AnyOf(HasSubstr("Authentication failed"), HasSubstr("could not read Username")))
         << login;
   }
-  rights.allowed = {"kaapi:GitPull"};
+  rights.allowed = std::vector<std::string>{"kaapi:GitPull"};
   EXPECT_EQ(run_git("/", {"ls-remote", url("ASIAANN:secret%2Fof%2BASIAANN%2Ftoken")}).exit_code, 0);
 }
 
@@ -169,7 +195,7 @@ TEST_F(GitPush, AccessTokensAreWorthWhatTheirKeyIs) {
   ASSERT_TRUE(made);
   const std::string login = "anybody:" + made->secret;
   EXPECT_NE(run_git("/", {"ls-remote", url(login)}).exit_code, 0);
-  rights.allowed = {"kaapi:GitPull"};
+  rights.allowed = std::vector<std::string>{"kaapi:GitPull"};
   EXPECT_EQ(run_git("/", {"ls-remote", url(login)}).exit_code, 0);
   EXPECT_TRUE(tokens.list(wanted.principal_arn)->front().last_used_at);
   EXPECT_FALSE(tokens.remove(made->token.id, "arn:aws:iam::123456789012:user/bob"));
@@ -193,8 +219,8 @@ TEST_F(GitPush, WhoMayNotReadDoesNotLearnWhatThereIs) {
   clone.commit("a", "1");
   EXPECT_NE(clone.git({"push", url(ann, "team/none"), "main"}).exit_code, 0);
   EXPECT_FALSE(repositories.find("team/none"));
-  rights.allowed = {"kaapi:CreateRepository arn:aws:kaapi:us-east-1:123456789012:repository/team/none",
-                    "kaapi:GitPush"};
+  rights.allowed = std::vector<std::string>{
+      "kaapi:CreateRepository arn:aws:kaapi:us-east-1:123456789012:repository/team/none", "kaapi:GitPush"};
   const Ran made = clone.git({"push", url(ann, "team/none"), "main"});
   EXPECT_EQ(made.exit_code, 0) << made.text;
   EXPECT_TRUE(repositories.find("team/none"));
@@ -204,7 +230,7 @@ TEST_F(GitPush, RightsAreAskedForEachRef) {
   ASSERT_TRUE(repositories.create("team/shop"));
   clone.commit("a", "1");
   const std::string arn = "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop";
-  rights.allowed = {"kaapi:GitPull " + arn, "kaapi:GitPush " + arn + " refs/heads/feature/"};
+  rights.allowed = std::vector<std::string>{"kaapi:GitPull " + arn, "kaapi:GitPush " + arn + " refs/heads/feature/"};
   const Ran refused = clone.git({"push", url(ann), "main"});
   EXPECT_NE(refused.exit_code, 0);
   EXPECT_THAT(refused.text,
@@ -212,7 +238,7 @@ TEST_F(GitPush, RightsAreAskedForEachRef) {
   const Ran pushed = clone.git({"push", url(ann), "main:feature/x"});
   EXPECT_EQ(pushed.exit_code, 0) << pushed.text;
   EXPECT_EQ(repositories.refs("team/shop")->size(), 1U);
-  EXPECT_EQ(listener.events.size(), 1U);
+  EXPECT_EQ(listener.events.get().size(), 1U);
 }
 
 TEST_F(GitPush, ProtectedRefsAreNotForcedNorDeleted) {
@@ -228,7 +254,7 @@ TEST_F(GitPush, ProtectedRefsAreNotForcedNorDeleted) {
   EXPECT_NE(clone.git({"push", url(root), ":v1"}).exit_code, 0);
   EXPECT_EQ(repositories.refs("team/shop").value(), before);
   EXPECT_EQ(clone.git({"push", "--force", url(root), "main:other"}).exit_code, 0);
-  EXPECT_TRUE(listener.events.back().updates.front().forced);
+  EXPECT_TRUE(listener.last().updates.front().forced);
   EXPECT_EQ(clone.git({"push", url(root), ":other"}).exit_code, 0);
 }
 
@@ -236,26 +262,27 @@ TEST_F(GitPush, JobsSeeTheirRepositoryOnly) {
   clone.commit("a", "1");
   ASSERT_EQ(clone.git({"push", url(root), "main"}).exit_code, 0);
   ASSERT_TRUE(repositories.create("team/other"));
-  job = GitCaller{"build", "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop/run/1", "team/shop", false};
+  const GitCaller build{"build", "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop/run/1", "team/shop", false};
+  job = build;
   const std::string login = "x-access-token:job";
   EXPECT_EQ(run_git("/", {"ls-remote", url(login)}).exit_code, 0);
   EXPECT_NE(run_git("/", {"ls-remote", url(login, "team/other")}).exit_code, 0);
   const Ran refused = clone.git({"push", url(login), "main:x"});
   EXPECT_NE(refused.exit_code, 0);
   EXPECT_EQ(repositories.refs("team/shop")->size(), 1U);
-  job->may_write = true;
+  job = GitCaller{build.actor, build.arn, build.repository, true};
   EXPECT_EQ(clone.git({"push", url(login), "main:x"}).exit_code, 0);
-  EXPECT_EQ(listener.events.back().actor, "build");
+  EXPECT_EQ(listener.last().actor, "build");
 }
 
 TEST_F(GitPush, WaitsForRunsAndFailsWithThem) {
   clone.commit("a", "1");
-  listener.report.runs = {{7, "CD #7", "/runner/v1/runs/7/follow", "t"}};
+  listener.report = PushReport{{}, {{7, "CD #7", "/runner/v1/runs/7/follow", "t"}}};
   const Ran good = clone.git({"push", "-o", "wait", url(root), "main"});
   EXPECT_EQ(good.exit_code, 0) << good.text;
   EXPECT_THAT(good.text, HasSubstr("remote: building"));
   EXPECT_THAT(good.text, HasSubstr("remote: CD #7: success"));
-  listener.report.runs = {{8, "CD #8", "/runner/v1/runs/8/follow", "t"}};
+  listener.report = PushReport{{}, {{8, "CD #8", "/runner/v1/runs/8/follow", "t"}}};
   const Ran quick = clone.git({"push", url(root), "main:quick"});
   EXPECT_EQ(quick.exit_code, 0) << "nobody asked to wait";
   EXPECT_THAT(quick.text, Not(HasSubstr("building")));
@@ -278,7 +305,8 @@ TEST_F(GitPush, LargePushesAndDeepHistoriesStream) {
   const Ran pushed = clone.git({"push", url(root), "main"});
   ASSERT_EQ(pushed.exit_code, 0) << pushed.text;
   const std::string copy = all.directory.file("copy");
-  ASSERT_EQ(run_git("/", {"clone", url(root), copy}).exit_code, 0);
+  const Ran cloned = run_git("/", {"clone", url(root), copy});
+  ASSERT_EQ(cloned.exit_code, 0) << cloned.text;
   EXPECT_EQ(std::filesystem::file_size(copy + "/large"), much.size());
   // Fetching into a clone with many commits sends a compressed request.
   for (int i = 0; i < 60; ++i) clone.commit("a", fmt::format("{}", i));
@@ -302,11 +330,11 @@ TEST_F(GitPush, TellsOfPushesThatWereCutOff) {
   // The process that knew of it is gone.
   Pushes next(repositories, gate, &listener, ids);
   next.recover();
-  ASSERT_EQ(listener.events.size(), 1U);
-  ASSERT_EQ(listener.events.front().updates.size(), 1U);
-  EXPECT_EQ(listener.events.front().updates.front().ref, "refs/heads/main");
+  ASSERT_EQ(listener.events.get().size(), 1U);
+  ASSERT_EQ(listener.last().updates.size(), 1U);
+  EXPECT_EQ(listener.last().updates.front().ref, "refs/heads/main");
   next.recover();
-  EXPECT_EQ(listener.events.size(), 1U);
+  EXPECT_EQ(listener.events.get().size(), 1U);
   EXPECT_FALSE(next.report(push->token, updates)) << "the token was the old process's";
 }
 

@@ -56,7 +56,7 @@ void LineJoiner::add(containers::OutputLine piece, std::vector<NewEvent>& events
     // Cut between pieces, where a cursor can stand; a character that the cut would split goes to the next event.
     const std::size_t tail = unfinished_utf8_tail(line_);
     std::string carry = line_.substr(line_.size() - tail);
-    line_.resize(line_.size() - tail);
+    line_.erase(line_.size() - tail);
     cut(true, events);
     line_ = carry;
     line_at_nanos_ = piece.at_nanos;

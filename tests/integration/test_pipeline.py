@@ -24,6 +24,6 @@ def team(platform, backend_image):
 def test_a_push_to_main_deploys_staging(team):
     team.commit("The first version of ours", version="v1")
     shown = team.push("-o", "wait", "origin", "main")
-    assert "cd-staging.yml" in shown, shown
+    print(shown); assert 0
     assert team.versions(STAGING) == ["v1", "v1"]
     assert team.versions(PRODUCTION) == ["1", "1"]  # the image that the services began with

@@ -142,7 +142,8 @@ void Channel::work() {
 }
 
 bool Channel::send_all(std::unique_lock<std::mutex>& lock) {
-  return send_log(lock) && send_steps(lock) && send_completion(lock);
+  // Where a step begins is told before what it says, so that whoever follows shows them in that order.
+  return send_steps(lock) && send_log(lock) && send_completion(lock);
 }
 
 bool Channel::send_log(std::unique_lock<std::mutex>& lock) {
@@ -240,8 +241,11 @@ void Channel::lose(std::string reason) {
 
 void Channel::listen(std::unique_lock<std::mutex>& lock) {
   if (listening_ == Listening::answered) {
-    const std::unique_ptr<http::Client::Stream> over = std::move(commands_);
     listening_ = Listening::no;
+    std::unique_ptr<http::Client::Stream> over = std::move(commands_);
+    lock.unlock();
+    over.reset();  // without the lock: its callbacks take it
+    lock.lock();
     const Result<json::value> body = parse_json(command_body_);
     if (command_status_ == 200 && body && bool_member(*body, "cancel")) {
       stop_.raise(StopLevel::cancel, string_member(*body, "reason", "cancelled"));

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "actions/protocol/fields.h"
 #include "actions/protocol/runner_api.h"
@@ -23,11 +24,16 @@ class HeldRequest {
   HeldRequest(const JobState& job, http::ClientRequest request, const ServerAddress& server)
       : job_(job), client_(server.endpoint), ended_(::eventfd(0, EFD_CLOEXEC)) {
     http::Client::StreamCallbacks callbacks;
-    callbacks.on_head = [this](int status, const http::Headers&) { status_ = status; };
+    callbacks.on_head = [this](int status, const http::Headers&) {
+      const std::lock_guard lock(mutex_);
+      status_ = status;
+    };
     callbacks.on_bytes = [this](std::string_view bytes) {
+      const std::lock_guard lock(mutex_);
       if (body_.size() + bytes.size() <= max_news_bytes) body_ += bytes;
     };
     callbacks.on_end = [this](const Result<void>& end) {
+      const std::lock_guard lock(mutex_);
       if (!end) failure_ = end.error().message;
       ::eventfd_write(ended_.get(), 1);
     };
@@ -39,6 +45,7 @@ class HeldRequest {
     while (::poll(waits, 2, -1) < 0 && errno == EINTR) {
     }
     if ((waits[0].revents & POLLIN) == 0) return make_error(errc::cancelled, job_.stop.reason());
+    const std::lock_guard lock(mutex_);
     if (!failure_.empty()) return make_error(errc::unavailable, failure_);
     if (status_ != 200) return make_error(errc::unavailable, fmt::format("the platform answered {}", status_), status_);
     return std::move(body_);
@@ -48,6 +55,7 @@ class HeldRequest {
   const JobState& job_;
   http::Client client_;
   FileDescriptor ended_;
+  std::mutex mutex_;  // of what follows: the stream's thread writes it
   int status_ = 0;
   std::string body_, failure_;
   std::unique_ptr<http::Client::Stream> stream_;

@@ -87,9 +87,10 @@ TEST(Supervisor, StoppingCancelsItsJobs) {
   rig.platform.offer(message_of(job_of("- run: echo ready; exec tail -f /dev/null")));
   ASSERT_TRUE(rig.platform.wait([&] { return rig.platform.log.find(" ready\n") != std::string::npos; }));
   rig.supervisor->stop();
-  ASSERT_TRUE(rig.platform.completion);
-  EXPECT_EQ(rig.platform.completion->conclusion, "cancelled");
-  EXPECT_THAT(rig.platform.completion->reason, HasSubstr("the runner was stopped"));
+  const auto completion = rig.platform.wait_completion();
+  ASSERT_TRUE(completion);
+  EXPECT_EQ(completion->conclusion, "cancelled");
+  EXPECT_THAT(completion->reason, HasSubstr("the runner was stopped"));
 }
 
 TEST(Supervisor, JobsGoOnWhileThePlatformIsAway) {
@@ -102,7 +103,7 @@ TEST(Supervisor, JobsGoOnWhileThePlatformIsAway) {
   ASSERT_TRUE(rig.platform.wait([&] { return rig.platform.log.find(" ready\n") != std::string::npos; }));
   rig.platform.fail_with(503);
   std::ofstream(gate) << "go\n";
-  const std::size_t asked = rig.platform.requests.size();
+  const std::size_t asked = rig.platform.request_count();
   ASSERT_TRUE(rig.platform.wait([&] { return rig.platform.requests.size() > asked + 1; }));
   rig.platform.fail_with(0);
   const auto completion = rig.platform.wait_completion();

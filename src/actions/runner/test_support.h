@@ -166,6 +166,10 @@ class FakePlatform {
     const std::lock_guard lock(mutex_);
     return completion;
   }
+  std::size_t request_count() {
+    const std::lock_guard lock(mutex_);
+    return requests.size();
+  }
   std::string log_text() {
     const std::lock_guard lock(mutex_);
     return without_times(log);

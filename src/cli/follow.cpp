@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <ostream>
+#include <utility>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -27,6 +28,17 @@ std::size_t color_length(std::string_view text) {
   if (!text.starts_with("\x1b[")) return 0;
   const std::size_t end = text.find_first_not_of("0123456789;", 2);
   return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
+}
+
+// The line of a log without the time at its beginning, "2026-07-01T09:30:00.000Z ".
+std::string_view without_time(std::string_view text) {
+  constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd.dddZ ";
+  if (text.size() < shape.size()) return text;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (shape[i] == 'd' ? !digit : text[i] != shape[i]) return text;
+  }
+  return text.substr(shape.size());
 }
 
 // Cuts the answer into lines, each an event.
@@ -179,6 +191,8 @@ void FollowPrinter::print_step(const actions::FollowEvent& event) {
   const std::string name = harmless(event.name);
   if (event.status == "in_progress" && job.step != name) {
     job.step = name;
+    job.step_begins = true;
+    job.in_header = false;
     line(fmt::format("{}{}", prefix(job), painted("> " + name, Tone::busy, colors_)));
   }
   if (event.status != "completed") return;
@@ -189,11 +203,39 @@ void FollowPrinter::print_step(const actions::FollowEvent& event) {
                    event.text.empty() ? "" : ": " + harmless(event.text)));
 }
 
+// The marks of GitHub's logs ("##[error]...") as words; nullopt: the line is for the whole log only.
+std::optional<std::string> FollowPrinter::log_line(Job& job, std::string_view text) const {
+  constexpr std::string_view mark = "##[";
+  const bool begins = std::exchange(job.step_begins, false);
+  const std::size_t end = text.find(']');
+  const bool marked = text.starts_with(mark) && end != std::string_view::npos;
+  const std::string_view word = marked ? text.substr(mark.size(), end - mark.size()) : std::string_view();
+  if (word == "endgroup") {
+    job.in_header = false;
+    return std::nullopt;
+  }
+  if (job.in_header) return std::nullopt;
+  if (!marked) return clean(text);
+  const std::string_view rest = text.substr(end + 1);
+  if (word == "group") {
+    job.in_header = begins && rest.starts_with("Run ");
+    return job.in_header ? std::nullopt : std::optional(painted(clean(rest), Tone::strong, colors_));
+  }
+  if (word == "error") return painted("error: " + clean(rest), Tone::bad, colors_);
+  if (word == "warning" || word == "notice" || word == "debug") {
+    return painted(fmt::format("{}: {}", word, clean(rest)), word == "warning" ? Tone::busy : Tone::faint, colors_);
+  }
+  return clean(text);
+}
+
 void FollowPrinter::print_log(const actions::FollowEvent& event) {
-  const Job& job = jobs_[event.job_id];
+  Job& job = jobs_[event.job_id];
   std::string_view text = event.text;
   if (text.ends_with('\n')) text.remove_suffix(1);
-  for (const std::string& one : split(text, '\n')) line(prefix(job) + clean(one) + (colors_ ? "\x1b[0m" : ""));
+  for (const std::string& one : split(text, '\n')) {
+    const std::optional<std::string> shown = log_line(job, without_time(one));
+    if (shown) line(prefix(job) + *shown + (colors_ ? "\x1b[0m" : ""));
+  }
 }
 
 void FollowPrinter::print_end(const actions::FollowEvent& event) {

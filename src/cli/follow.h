@@ -15,9 +15,11 @@
 
 namespace kaapi::cli {
 
-// Renders the events of runs/ID/follow as lines of text. Lines of the log carry the job's name as soon as the run has
-// more than one job. Texts come from other machines: control characters become '?', and colors of the log itself pass
-// only when `colors`. Not thread-safe; `out` must outlive it and is flushed after each event.
+// Renders the events of runs/ID/follow as lines of text: of the log what a person wants to see while it runs, that is
+// without the times of its lines and without what the runner says of a step's inputs (`kaapi run log` has all of it).
+// Lines of the log carry the job's name as soon as the run has more than one job. Texts come from other machines:
+// control characters become '?', and colors of the log itself pass only when `colors`. Not thread-safe; `out` must
+// outlive it and is flushed after each event.
 class FollowPrinter {
  public:
   explicit FollowPrinter(std::ostream& out, bool colors = false) : out_(out), colors_(colors) {}
@@ -34,8 +36,9 @@ class FollowPrinter {
   struct Job {
     std::string name;
     std::string status;
-    std::string step;  // the one that runs
-    bool colored_log = false;
+    std::string step;          // the one that runs
+    bool step_begins = false;  // nothing of its log was seen yet
+    bool in_header = false;    // between "##[group]Run ..." at its beginning and "##[endgroup]"
   };
 
   void print_run(const actions::FollowEvent& event);
@@ -43,6 +46,7 @@ class FollowPrinter {
   void print_step(const actions::FollowEvent& event);
   void print_log(const actions::FollowEvent& event);
   void print_end(const actions::FollowEvent& event);
+  std::optional<std::string> log_line(Job& job, std::string_view text) const;
   std::string prefix(const Job& job) const;
   std::string clean(std::string_view text) const;
   void line(std::string_view text);

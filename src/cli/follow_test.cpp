@@ -36,6 +36,20 @@ TEST(FollowPrinter, OneJobNeedsNoPrefix) {
       "CD #1: queued\nCD #1: runs\njob build: started\n> Run make\none\ntwo\njob build: success\nCD #1: success\n");
 }
 
+TEST(FollowPrinter, ShowsOfTheLogWhatAPersonWaitsFor) {
+  const std::string time = "2026-07-01T09:30:00.123Z ";
+  std::string log;
+  for (const char* one : {"##[group]Run make", "make", "shell: bash", "##[endgroup]", "building", "##[group]Linking",
+                          "ld", "##[endgroup]", "##[warning]old", "##[error]broken", "##[odd", "2026-07-01 no time"}) {
+    log += time + one + "\n";
+  }
+  EXPECT_EQ(printed({{"step", 1, "Build", "in_progress", "", ""}, {"log", 1, "b", "", "", log}}),
+            "> Build\nbuilding\nLinking\nld\nwarning: old\nerror: broken\n##[odd\n2026-07-01 no time\n");
+  // A group of that name which is not the runner's own.
+  EXPECT_EQ(printed({{"step", 1, "Build", "in_progress", "", ""}, {"log", 1, "b", "", "", "a\n##[group]Run b\nc\n"}}),
+            "> Build\na\nRun b\nc\n");
+}
+
 TEST(FollowPrinter, SaysWhyAndWhichJob) {
   EXPECT_EQ(printed({{"job", 1, "build", "queued", "", ""},
                      {"job", 2, "test", "waiting", "", "needs a reviewer of production"},

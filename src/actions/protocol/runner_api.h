@@ -17,6 +17,7 @@
 //   GET  jobs/ID/artifacts            {"artifacts": [{"id","name","size","digest"}]} of this run.
 //   GET  jobs/ID/artifacts/NAME       the zip; 404.
 //   GET  jobs/ID/caches?key=K&restore=A&restore=B&version=V       the archive with header x-kaapi-cache-key; 204: none.
+//                                                               With &lookup=true the header alone.
 //   PUT  jobs/ID/caches?key=K&version=V                           an archive → 201; 409 when it exists.
 //   GET  runs/ID/follow               a watch token. Chunked: one FollowEvent as JSON on each line, from the run's
 //                                     beginning until its end.

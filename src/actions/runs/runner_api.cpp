@@ -305,6 +305,7 @@ Response RunnerApi::caches(Call& call, const JobAccess& access) {
   Response response;
   response.headers.set("Content-Type", "application/octet-stream");
   response.headers.set("x-kaapi-cache-key", (*hit)->key);
+  if (call.parameter("lookup") == "true") return response;
   response.body = std::move((*hit)->body);
   return response;
 }

@@ -136,7 +136,7 @@ void tell(ActionHost& host, const Upload& upload, const json::value& made) {
   host.log(fmt::format("Artifact {} has been successfully uploaded! Final size is {} bytes. Artifact ID is {}",
                        upload.name, size == nullptr ? "?" : json::serialize(*size), id));
   host.log(fmt::format("SHA256 digest of uploaded artifact zip is {}", digest));
-  host.log(fmt::format("Artifact download URL: {}", url));
+  host.log(fmt::format("It is listed by: kaapi run artifacts {} --repo {}", host.job().run_id, host.job().repository));
 }
 
 ActionResult run(ActionHost& host) {

@@ -268,6 +268,7 @@ class Platform:
         """Leaves nothing behind: process, containers, networks, images, files."""
         if self.process and self.process.poll() is None:
             self.kill()
+        self.end_runner()
         if (self.data / "instance").exists():
             if containers := self.containers():
                 self.docker("rm", "-f", *containers, check=False)
@@ -277,6 +278,20 @@ class Platform:
         if images := self.local_images() + self.docker("images", "-q", "kaapi/pause").stdout.split():
             self.docker("rmi", *images, check=False)
         shutil.rmtree(self.work, ignore_errors=True)
+
+    def end_runner(self):
+        """The runner of workflow jobs outlives a platform that was killed, so that jobs go on."""
+        file = self.data / "runner.pid"
+        if not file.exists():
+            return
+        pid = int(file.read_text().split()[0])
+        try:
+            command = pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:
+            return
+        if str(self.data) in command:
+            os.kill(pid, signal.SIGTERM)
+            eventually("the runner has ended", lambda: not pathlib.Path(f"/proc/{pid}").exists())
 
     def local_images(self):
         """References by which the engine knows images of this platform's registry: by tag, or by digest where the tag has moved on."""

@@ -141,7 +141,8 @@ class Team:
         return done.stdout + done.stderr, done.returncode
 
     def describe(self, run_id):
-        return json.loads(self.kaapi("run", "show", str(run_id), "--repo", REPOSITORY, "--json").stdout)
+        answer = json.loads(self.kaapi("run", "show", str(run_id), "--repo", REPOSITORY, "--json").stdout)
+        return {**answer["run"], "jobs": answer["jobs"]}
 
     def wait_run(self, run_id, status, timeout_s=RUN_TIMEOUT_S):
         return harness.eventually(f"run {run_id} is {status}", lambda: (run := self.describe(run_id))["status"] == status and run, timeout_s)

@@ -1,10 +1,18 @@
 """`git push` deploys: the two workflow files as they are, driven by the real git, docker and aws, and what people see when a run goes wrong."""
 
+import base64
+import json
+import os
+import signal
+
 import pytest
 
 import harness
 import pipeline
-from pipeline import PRODUCTION, STAGING
+from pipeline import ENVIRONMENT, PRODUCTION, REPOSITORY, STAGING, workflow
+
+# What a person cannot see in the log, in whatever form.
+SECRET = "swordfish-31337"
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +29,345 @@ def team(platform, backend_image):
     return pipeline.Team(platform, backend_image)
 
 
-def test_a_push_to_main_deploys_staging(team):
-    team.commit("The first version of ours", version="v1")
+@pytest.fixture
+def deployed(team):
+    """Staging runs what was last pushed there, whatever a test before has left."""
+    if not getattr(team, "version", None):
+        deploy(team, "v1")
+    return team
+
+
+def deploy(team, version):
+    team.commit(f"Version {version}", version=version)
     shown = team.push("-o", "wait", "origin", "main")
-    print(shown); assert 0
+    team.version = version
+    return shown
+
+
+def primary(team, stage):
+    return next(one["id"] for one in team.platform.service(stage.cluster, stage.service)["deployments"] if one["status"] == "PRIMARY")
+
+
+def test_a_push_to_main_deploys_staging(team):
+    before = team.versions(PRODUCTION)
+    shown = deploy(team, "v1")
+    assert "Deploy staging #1 started" in shown, shown
+    assert "2 of 2 tasks run" in shown, shown
+    assert "Deploy staging #1: success" in shown, shown
     assert team.versions(STAGING) == ["v1", "v1"]
-    assert team.versions(PRODUCTION) == ["1", "1"]  # the image that the services began with
+    assert team.versions(PRODUCTION) == before
+
+
+def test_a_version_tag_deploys_production(deployed):
+    team = deployed
+    staging = team.versions(STAGING)
+    team.commit("Version 1.0.0", version="v1.0.0")
+    team.git("tag", "v1.0.0")
+    shown = team.push("-o", "wait", "origin", "v1.0.0")
+    assert "Deploy production #1: success" in shown, shown
+    assert team.versions(PRODUCTION) == ["v1.0.0", "v1.0.0"]
+    assert team.versions(STAGING) == staging
+    team.git("reset", "-q", "--hard", "HEAD~1")
+
+
+def test_a_push_does_not_wait_for_the_run_unless_asked(deployed):
+    team = deployed
+    team.commit("Version v2", version="v2")
+    shown = team.push()
+    assert "kaapi run watch" in shown, shown
+    assert "success" not in shown, shown
+    run = team.newest_run()
+    text, code = team.watch(run["runId"])
+    assert code == 0, text
+    assert "Successfully built" in text, text
+    team.version = "v2"
+    assert team.versions(STAGING) == ["v2", "v2"]
+
+
+def test_a_failing_build_deploys_nothing_and_the_push_tells_why(deployed):
+    team = deployed
+    serving = team.versions(STAGING)
+    deployment = primary(team, STAGING)
+    team.write("backend/Dockerfile", "FROM scratch\nCOPY no-such-file /\n")
+    team.commit("A build that cannot succeed")
+    done = team.git("push", "-o", "wait", "origin", "main", check=False)
+    shown = done.stdout + done.stderr
+    assert done.returncode != 0, shown
+    assert "no-such-file" in shown, shown
+    assert "> Build and push the backend: failure" in shown, shown
+    assert team.newest_run()["conclusion"] == "failure"
+    assert primary(team, STAGING) == deployment
+    assert team.versions(STAGING) == serving
+
+
+def test_a_deployment_that_never_gets_healthy_is_rolled_back_and_its_run_is_red(deployed):
+    team = deployed
+    serving = team.versions(STAGING)
+    team.write("backend/Dockerfile", pipeline.DOCKERFILE.format(version="sick").replace("PORT=8080", "PORT=8080 UNHEALTHY_AFTER_S=0"))
+    team.commit("A version whose health never comes")
+    done = team.git("push", "-o", "wait", "origin", "main", check=False)
+    shown = done.stdout + done.stderr
+    assert done.returncode != 0, shown
+    assert "> Follow deployments: failure" in shown, shown
+    assert "roll" in shown and "health" in shown, shown
+    team.platform.wait_stable(STAGING.cluster, STAGING.service)
+    assert team.versions(STAGING) == serving
+
+
+def test_a_role_that_lacks_a_right_is_told_which(deployed):
+    team = deployed
+    serving = team.versions(STAGING)
+    policy = json.loads(pipeline.filled("deploy-policy.json"))
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "RollOut"]
+    team.allow(json.dumps(policy))
+    try:
+        team.commit("Version v3", version="v3")
+        done = team.git("push", "-o", "wait", "origin", "main", check=False)
+    finally:
+        team.allow(pipeline.filled("deploy-policy.json"))
+    shown = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0, shown
+    assert "AccessDeniedException" in shown and "not authorized to perform: ecs:UpdateService on resource: " in shown, shown
+    assert f"assumed-role/{pipeline.ROLE}/" in shown, shown
+    assert "because no identity-based policy allows the ecs:UpdateService action" in shown, shown
+    assert team.versions(STAGING) == serving
+
+
+# --- reviewers
+
+
+@pytest.fixture
+def reviewer(deployed):
+    """An IAM user who must approve every job of the environment; returns the shell variables of her key."""
+    iam = deployed.platform.boto("iam")
+    user = iam.create_user(UserName="ann")["User"]
+    key = iam.create_access_key(UserName="ann")["AccessKey"]
+    iam.put_user_policy(UserName="ann", PolicyName="review", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["kaapi:ReviewDeployment", "kaapi:GetRun", "kaapi:DescribeRun", "kaapi:ListRuns"], "Resource": "*"}]}))
+    deployed.kaapi("env", "create", ENVIRONMENT, "--repo", REPOSITORY, "--replace", "--reviewer", user["Arn"])
+    yield {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    deployed.kaapi("env", "create", ENVIRONMENT, "--repo", REPOSITORY, "--replace")
+    iam.delete_access_key(UserName="ann", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(UserName="ann", PolicyName="review")
+    iam.delete_user(UserName="ann")
+
+
+def as_reviewer(team, reviewer, *arguments, check=True):
+    env = {**team.platform.env, **reviewer}
+    return harness.run([harness.KAAPI, "run", *arguments, "--repo", REPOSITORY, "--endpoint", team.platform.endpoint], check=check, env=env)
+
+
+def test_a_required_reviewer_lets_the_run_go_on(deployed, reviewer):
+    team = deployed
+    serving = team.versions(STAGING)
+    team.commit("Version v4", version="v4")
+    shown = team.push()
+    run = team.newest_run()
+    waiting = team.wait_run(run["runId"], "waiting")
+    assert "user/ann" in json.dumps(waiting), waiting
+    assert team.versions(STAGING) == serving
+    # Whoever is no reviewer decides nothing, not even the account's root.
+    refused = team.kaapi("run", "approve", run["runId"], "--repo", REPOSITORY, check=False)
+    assert refused.returncode != 0 and "reviewer" in refused.stderr, refused
+    as_reviewer(team, reviewer, "approve", run["runId"], "-m", "looks good")
+    text, code = team.watch(run["runId"])
+    assert code == 0, text + shown
+    team.version = "v4"
+    assert team.versions(STAGING) == ["v4", "v4"]
+
+
+def test_a_reviewer_who_refuses_stops_it(deployed, reviewer):
+    team = deployed
+    serving = team.versions(STAGING)
+    team.commit("Version v5", version="v5")
+    team.push()
+    run = team.newest_run()
+    team.wait_run(run["runId"], "waiting")
+    as_reviewer(team, reviewer, "reject", run["runId"], "-m", "not on a Friday")
+    text, code = team.watch(run["runId"])
+    assert code != 0, text
+    assert "not on a Friday" in text, text
+    assert team.versions(STAGING) == serving
+
+
+# --- many at once
+
+
+def test_two_pushes_at_once_both_end_and_the_last_one_serves(deployed):
+    team = deployed
+    known = {run["runId"] for run in team.runs()}
+    for version in ("v6", "v7"):
+        team.commit(f"Version {version}", version=version)
+        team.push()
+    mine = [run["runId"] for run in team.runs() if run["runId"] not in known]
+    assert len(mine) == 2
+    for run in mine:
+        team.watch(run)
+    newest = team.describe(max(mine, key=int))
+    assert newest["conclusion"] == "success", newest
+    team.version = "v7"
+    team.platform.wait_stable(STAGING.cluster, STAGING.service)
+    assert team.versions(STAGING) == ["v7", "v7"]
+
+
+# --- workflows of our own in the same repository
+
+
+ON_OTHER = "on: {push: {branches: [other]}, workflow_dispatch: }"
+
+
+def push_other(team, files, *options):
+    """Pushes a commit with these workflow files to the branch `other`, which deploys nothing."""
+    team.git("checkout", "-q", "-B", "other", "main")
+    try:
+        for name, text in files.items():
+            team.write(f".github/workflows/{name}", workflow(text))
+        team.tries = getattr(team, "tries", 0) + 1
+        team.commit(f"Workflows to try, {team.tries}")
+        done = team.git("push", "--force", *options, "origin", "other", check=False)
+    finally:
+        team.git("checkout", "-q", "-f", "main")
+    return done.stdout + done.stderr, done.returncode
+
+
+def pushed_run(team, files):
+    shown, code = push_other(team, files)
+    assert code == 0, shown
+    return team.newest_run()["runId"]
+
+
+def wait_log(team, run_id, text):
+    return harness.eventually(f"'{text}' is in the log of run {run_id}", lambda: text in team.kaapi(
+        "run", "log", str(run_id), "--repo", REPOSITORY, check=False).stdout)
+
+
+def alive(pid):
+    return os.path.exists(f"/proc/{pid}")
+
+
+LONG = f"""
+{ON_OTHER}
+concurrency: {{group: "one at a time", cancel-in-progress: CANCEL}}
+jobs:
+  long:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo "process $$ waits"
+          exec tail -f /dev/null
+"""
+
+
+def test_cancel_ends_the_run_and_its_processes(deployed):
+    team = deployed
+    shown, _ = push_other(team, {"long.yml": LONG.replace("CANCEL", "false")})
+    run = team.newest_run()["runId"]
+    wait_log(team, run, "waits")
+    log = team.kaapi("run", "log", run, "--repo", REPOSITORY).stdout
+    pid = int(log.split("process ")[-1].split()[0])
+    assert alive(pid), shown
+    team.kaapi("run", "cancel", run, "--repo", REPOSITORY)
+    text, code = team.watch(run)
+    assert code == 3, text
+    assert team.describe(run)["conclusion"] == "cancelled"
+    harness.eventually("the step's process is gone", lambda: not alive(pid))
+
+
+def test_a_concurrency_group_runs_one_at_a_time_and_the_newest_next(deployed):
+    team = deployed
+    file = {"long.yml": LONG.replace("CANCEL", "false")}
+    push_other(team, file)
+    first = team.newest_run()["runId"]
+    wait_log(team, first, "waits")
+    second = pushed_run(team, file)
+    third = pushed_run(team, file)
+    assert team.wait_run(second, "completed")["conclusion"] == "cancelled"
+    assert team.describe(third)["status"] in ("pending", "queued", "waiting")
+    team.kaapi("run", "cancel", first, "--repo", REPOSITORY)
+    wait_log(team, third, "waits")
+    # With cancel-in-progress the newer one does not wait.
+    fourth = pushed_run(team, {"long.yml": LONG.replace("CANCEL", "true")})
+    assert team.wait_run(third, "completed")["conclusion"] == "cancelled"
+    wait_log(team, fourth, "waits")
+    team.kaapi("run", "cancel", fourth, "--repo", REPOSITORY)
+    team.wait_run(fourth, "completed")
+
+
+def test_a_fault_in_a_workflow_file_is_told_in_the_push(deployed):
+    shown, code = push_other(deployed, {"long.yml": """
+        on: push
+        jobs:
+          a:
+            runs-on: ubuntu-latest
+            stepps:
+              - run: echo
+        """})
+    assert code == 0, shown  # the push itself is done
+    assert ".github/workflows/long.yml:5:" in shown and "stepps" in shown, shown
+
+
+def test_secrets_do_not_reach_a_log(deployed):
+    team = deployed
+    harness.run([harness.KAAPI, "secret", "set", "PASSWORD", "--repo", REPOSITORY, "--data", team.platform.data], env=team.platform.env, input=SECRET)
+    shown, code = push_other(team, {"long.yml": f"""
+        {ON_OTHER}
+        jobs:
+          a:
+            runs-on: ubuntu-latest
+            steps:
+              - env:
+                  PASSWORD: ${{{{ secrets.PASSWORD }}}}
+                run: |
+                  test "$PASSWORD" = "{SECRET[:9]}""{SECRET[9:]}"
+                  echo "it is $PASSWORD"
+                  echo "$PASSWORD" | base64
+                  printf '%s' "${{PASSWORD:0:7}}"
+                  printf '%s\\n' "${{PASSWORD:7}}"
+        """}, "-o", "wait")
+    assert code == 0, shown
+    log = shown + team.kaapi("run", "log", team.newest_run()["runId"], "--repo", REPOSITORY).stdout
+    assert "it is ***" in log, log
+    assert SECRET not in log and base64.b64encode(SECRET.encode()).decode()[:12] not in log, log
+
+
+def test_a_job_outlives_the_platform(deployed):
+    team = deployed
+    push_other(team, {"long.yml": f"""
+        {ON_OTHER}
+        jobs:
+          a:
+            runs-on: ubuntu-latest
+            steps:
+              - run: |
+                  mkfifo gate
+                  chmod 666 gate
+                  echo "waits at $PWD/gate"
+                  cat gate
+                  echo "after the platform has come back"
+        """})
+    run = team.newest_run()["runId"]
+    wait_log(team, run, "waits at /")
+    gate = team.kaapi("run", "log", run, "--repo", REPOSITORY).stdout.split("waits at ")[-1].split()[0]
+    team.platform.kill()
+    with open(gate, "w") as file:
+        file.write("said while the platform was away\n")
+    team.platform.start()
+    text, code = team.watch(run)
+    assert code == 0, text
+    assert "said while the platform was away" in text and "after the platform has come back" in text, text
+
+
+def test_a_job_whose_runner_died_is_lost_with_the_reason_and_started_again(deployed):
+    team = deployed
+    push_other(team, {"long.yml": LONG.replace("CANCEL", "true")})
+    run = team.newest_run()["runId"]
+    wait_log(team, run, "waits")
+    pid = int(team.kaapi("run", "log", run, "--repo", REPOSITORY).stdout.split("process ")[-1].split()[0])
+    team.platform.kill()
+    os.kill(int((team.platform.data / "runner.pid").read_text().split()[0]), signal.SIGKILL)
+    team.platform.start()
+    harness.eventually("nothing of the lost job runs", lambda: not alive(pid))
+    jobs = harness.eventually("the job runs again", lambda: len(jobs := team.describe(run)["jobs"]) == 2 and jobs)
+    assert "was started again and does not know it" in json.dumps(jobs), jobs
+    team.kaapi("run", "cancel", run, "--repo", REPOSITORY)
+    assert team.wait_run(run, "completed")["conclusion"] == "cancelled"

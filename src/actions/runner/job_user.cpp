@@ -1,14 +1,17 @@
 #include "actions/runner/job_user.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 
@@ -28,19 +31,32 @@ std::vector<gid_t> docker_groups() {
   return {about.st_gid};
 }
 
+// Two runners that gave one uid to their jobs would end each other's, and the jobs could read each other's files.
+Result<SlotUser> claim_user(JobUser user) {
+  const std::string folder(job_uid_folder);
+  if (const Result<void> made = make_folder(folder, 0700); !made) return made.error();
+  for (std::size_t number = 0; number < max_job_uids; ++number) {
+    user.uid = user.gid = first_job_uid + static_cast<uid_t>(number);
+    const std::string path = fmt::format("{}/{}", folder, user.uid);
+    FileDescriptor claim(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!claim) return file_error("open", path);
+    if (::flock(claim.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    user.own = true;
+    return SlotUser{user, std::move(claim)};
+  }
+  return make_error(errc::conflict, fmt::format("all {} users of jobs are taken by runners on this machine: end some, "
+                                                "or give this one a user with --job-user",
+                                                max_job_uids));
+}
+
 }  // namespace
 
-Result<std::optional<JobUser>> job_user(std::string_view mode, std::size_t slot) {
+Result<SlotUser> slot_user(std::string_view mode) {
   const bool root = ::geteuid() == 0;
-  if (mode == "off" || (mode == "auto" && !root)) return std::optional<JobUser>();
+  if (mode == "off" || (mode == "auto" && !root)) return SlotUser();
   JobUser user;
   user.groups = docker_groups();
-  if (mode == "auto") {
-    user.uid = first_job_uid + static_cast<uid_t>(slot);
-    user.gid = user.uid;
-    user.own = true;
-    return std::optional<JobUser>(user);
-  }
+  if (mode == "auto") return claim_user(std::move(user));
   if (!root) {
     return make_error(errc::invalid, fmt::format("--job-user {}: only root can run jobs as another user", mode));
   }
@@ -53,7 +69,7 @@ Result<std::optional<JobUser>> job_user(std::string_view mode, std::size_t slot)
   }
   user.uid = found->pw_uid;
   user.gid = found->pw_gid;
-  return std::optional<JobUser>(user);
+  return SlotUser{user};
 }
 
 bool become(const JobUser& user) {
@@ -85,6 +101,13 @@ void end_processes_in(const std::string& job_folder) {
       ::kill(static_cast<pid_t>(*process), SIGKILL);
     }
   }
+}
+
+Result<void> make_folder(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return file_error("make the folder", path);
+  // Job users pass through; what is inside is each job's own.
+  if (::chmod(path.c_str(), mode) != 0) return file_error("set the mode of", path);
+  return ok();
 }
 
 void delete_folder(const std::string& folder) {

@@ -9,12 +9,16 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_descriptor.h"
 
 namespace kaapi::actions::runner {
 
-// The user ids of the slots: 61184, 61185, ...: systemd's range for users that exist only while they are needed.
+// The user ids of slots: 61184, 61185, ...: systemd's range for users that exist only while they are needed.
 inline constexpr uid_t first_job_uid = 61184;
 inline constexpr std::size_t max_slots = 64;
+inline constexpr std::size_t max_job_uids = 1'024;  // of all runners on this machine
+// Where root's runners agree on who has which: a file of each uid, locked as long as it is taken.
+inline constexpr std::string_view job_uid_folder = "/run/kaapi-job-users";
 
 struct JobUser {
   uid_t uid = 0;
@@ -23,10 +27,17 @@ struct JobUser {
   bool own = false;           // nobody else has this uid, so that all its processes may be ended
 };
 
+// Of a slot. `claim` must live as long as the user is used: while it does, no other runner of this machine gets the
+// uid.
+struct SlotUser {
+  std::optional<JobUser> user;  // nullopt: the runner's user
+  FileDescriptor claim{-1};
+};
+
 // `mode`: "auto" (one of its own for each slot where the runner is root, otherwise the runner's user), "off" (the
-// runner's user), or a user's name. nullopt: the runner's user. Errors: `NotFound` (no such user), `Invalid` (a name
-// where the runner is not root).
-Result<std::optional<JobUser>> job_user(std::string_view mode, std::size_t slot);
+// runner's user), or a user's name. Errors: `NotFound` (no such user), `Invalid` (a name where the runner is not root),
+// `Conflict` (every uid is taken), those of the file.
+Result<SlotUser> slot_user(std::string_view mode);
 
 // Becomes the user, in a child between fork and exec. False: it cannot.
 bool become(const JobUser& user);
@@ -37,6 +48,8 @@ void end_processes_of(const JobUser& user);
 // ended too early to do it.
 void end_processes_in(const std::string& job_folder);
 
+// Makes the folder if it is missing, and sets its mode.
+Result<void> make_folder(const std::string& path, mode_t mode);
 // Deletes the folder with all in it, also folders that are not writable.
 void delete_folder(const std::string& folder);
 

@@ -24,13 +24,6 @@ namespace {
 constexpr std::chrono::seconds acquire_limit = acquire_wait + std::chrono::seconds(15);
 constexpr int report_attempts = 5;
 
-Result<void> make_folder(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return file_error("make the folder", path);
-  // Job users pass through; what is inside is each job's own.
-  if (::chmod(path.c_str(), mode) != 0) return file_error("set the mode of", path);
-  return ok();
-}
-
 http::ClientRequest post(std::string target, const std::string& token, std::string body) {
   http::ClientRequest request;
   request.method = "POST";
@@ -103,11 +96,13 @@ Result<void> Supervisor::start() {
   }
   std::vector<JobChildConfig> slots;
   for (std::size_t number = 0; number < config_.slots; ++number) {
-    Result<std::optional<JobUser>> user = job_user(config_.job_user, number);
+    Result<SlotUser> user = slot_user(config_.job_user);
     if (!user) return user.error();
     JobChildConfig slot;
-    slot.user = *user;
-    if (*user) end_processes_of(**user);
+    slot.user = user->user;
+    // Nobody else has it: what runs as it was left behind.
+    if (slot.user) end_processes_of(*slot.user);
+    claims_.push_back(std::move(user->claim));
     slot.work_folder = config_.work_folder;
     slot.program = config_.program;
     slot.arguments = config_.arguments;

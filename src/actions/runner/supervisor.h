@@ -31,7 +31,7 @@ struct RunnerConfig {
   std::map<std::string, std::string> label_images;  // of those: jobs run in a container of that image
   std::size_t slots = 2;                            // jobs at once, 1 to max_slots
   std::string work_folder;                          // made if missing; one runner at a time
-  std::string job_user = "auto";                    // see job_user()
+  std::string job_user = "auto";                    // see slot_user()
   std::string actions_url = "https://github.com";
   std::vector<std::string> originals;  // built-in actions to be fetched all the same; "all"
   std::string program = "/proc/self/exe";
@@ -53,7 +53,7 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  // Errors: the work folder's (another runner uses it), those of job_user().
+  // Errors: the work folder's (another runner uses it), those of slot_user().
   Result<void> start();
   // Jobs end as cancelled; returns when they have.
   void stop();
@@ -75,6 +75,7 @@ class Supervisor {
   http::Client client_;
   std::unique_ptr<ActionCache> actions_;
   FileDescriptor lock_file_{-1};
+  std::vector<FileDescriptor> claims_;  // of the slots' users
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<std::int64_t> running_;

@@ -75,8 +75,10 @@ void Board::report(const Acquire& runner, Time now) {
       if (!with_runner(job) || job.runner != runner.name) continue;
       if (std::find(runner.running.begin(), runner.running.end(), job.id) != runner.running.end()) {
         job.heard = now;
-      } else if (job.listeners == 0 && job.heard + settings_.unknown_after <= now) {
-        lose(active.run, job, fmt::format("its runner {} was started again and does not know it", runner.name), now);
+        job.disowned = false;
+      } else {
+        job.disowned = true;
+        due(active.run, job, now);
       }
     }
   }
@@ -100,6 +102,7 @@ Board::Place Board::acquire(const std::string& runner, const std::vector<std::st
   job.reason = fmt::format("runs on {}", runner);
   job.runner = runner;
   job.contacted = false;
+  job.disowned = false;
   job.started = job.heard = now;
   job.changed = true;
   open_.insert(next.active->run.id);
@@ -112,6 +115,7 @@ bool Board::heard(std::int64_t job_id, int held, Time now) {
   if (place.job == nullptr) return false;
   Job& job = *place.job;
   job.heard = now;
+  job.disowned = false;
   job.listeners = std::max(0, job.listeners + held);
   if (std::exchange(job.contacted, true)) return false;
   job.changed = true;

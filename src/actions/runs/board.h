@@ -91,6 +91,7 @@ class Board final : private Desk {
   void settle(Time now);
   void lose(Run& run, Job& job, const std::string& reason, Time now);
   void give_back(Run& run, Job& job, Time now);
+  Duration silence(const Job& job) const;  // of its runner, after which it is lost
   bool due(Run& run, Job& job, Time now);
   void run_again(Run& run, const std::string& scope, const std::string& key, bool whole,
                  std::vector<std::string>& scopes, Time now);

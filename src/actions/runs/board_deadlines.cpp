@@ -133,12 +133,17 @@ bool Board::due(Run& run, Job& job, Time now) {
              now);
     return true;
   }
-  if (job.listeners > 0 || job.heard + settings_.lost_after > now) return false;
-  lose(run, job,
-       fmt::format("its runner {} was not heard of for {} s", job.runner,
-                   std::chrono::duration_cast<std::chrono::seconds>(settings_.lost_after).count()),
-       now);
+  if (job.listeners > 0 || job.heard + silence(job) > now) return false;
+  const std::string why = job.disowned
+                              ? fmt::format("its runner {} was started again and does not know it", job.runner)
+                              : fmt::format("its runner {} was not heard of for {} s", job.runner,
+                                            std::chrono::duration_cast<std::chrono::seconds>(silence(job)).count());
+  lose(run, job, why, now);
   return true;
+}
+
+Duration Board::silence(const Job& job) const {
+  return job.disowned ? settings_.unknown_after : settings_.lost_after;
 }
 
 void Board::tick(Time now) {
@@ -165,7 +170,7 @@ std::optional<Time> Board::next_due() const {
       if (job.status != Status::in_progress) continue;
       if (job.cancel_at) consider(*job.cancel_at + settings_.cancel_grace);
       if (job.started) consider(*job.started + std::chrono::seconds(job.timeout_s) + settings_.timeout_grace);
-      if (job.listeners == 0) consider(job.heard + settings_.lost_after);
+      if (job.listeners == 0) consider(job.heard + silence(job));
     }
   }
   return first;

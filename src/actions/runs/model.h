@@ -87,6 +87,7 @@ struct Job {
   // Not kept: when its runner was last heard of, and how many of its requests are held right now.
   Time heard{};
   int listeners = 0;
+  bool disowned = false;  // its runner has said since then what it runs, and did not name it
   bool changed = true;  // must be written
 
   bool over() const { return status == Status::completed; }

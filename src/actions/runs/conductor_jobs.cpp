@@ -61,7 +61,13 @@ Result<std::optional<JobMessage>> Conductor::acquire(const Acquire& runner, std:
   if (runners_.count(runner.name) > 0 || runners_.size() < max_runners) {
     runners_[runner.name] = {runner.name, runner.labels, clock_.now(), {}};
   }
+  const std::optional<Time> due = board_.next_due();
   board_.report(runner, clock_.now());
+  if (board_.next_due() != due) {
+    // A job that it did not name is lost earlier than one that nobody speaks of.
+    poked_ = true;
+    due_.notify_all();
+  }
   while (true) {
     const Board::Place place = board_.acquire(runner.name, runner.labels, clock_.now());
     if (place.job == nullptr) {

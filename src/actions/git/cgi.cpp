@@ -90,7 +90,7 @@ bool Cgi::await(bool writing, int peer) {
                               pollfd{writing ? process_.input() : -1, POLLOUT, 0}, pollfd{peer, POLLRDHUP, 0}};
   if (::poll(waits.data(), waits.size(), -1) < 0) return errno == EINTR;
   // Read before the peer is looked at: what was said when both end at once is still told.
-  if (waits[0].revents != 0) output_open_ = drain(process_.output(), output_, max_early_output_bytes + 1);
+  if (waits[0].revents != 0) output_open_ = take(process_.output(), output_, max_early_output_bytes + 1);
   if (waits[1].revents != 0) errors_open_ = drain(process_.errors(), errors_, max_errors_bytes);
   return waits[3].revents == 0;
 }

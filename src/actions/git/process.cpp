@@ -114,6 +114,16 @@ bool feed(int fd, std::string_view& bytes) {
   return true;
 }
 
+bool take(int fd, std::string& into, std::size_t max_bytes) {
+  std::array<char, 64 * 1024> buffer;
+  const std::size_t room = std::min(buffer.size(), max_bytes - std::min(max_bytes, into.size()));
+  if (room == 0) return true;
+  const ssize_t count = ::read(fd, buffer.data(), room);
+  if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  into.append(buffer.data(), static_cast<std::size_t>(count));
+  return count > 0;
+}
+
 bool drain(int fd, std::string& into, std::size_t max_bytes) {
   std::array<char, 64 * 1024> buffer;
   while (true) {

@@ -76,7 +76,11 @@ Result<Finished> run(const Command& command, std::string_view input = {}, const 
 
 // Writes what input() takes now and shortens `bytes` by it. False when the program reads no more.
 bool feed(int fd, std::string_view& bytes);
-// Reads what there is, without waiting. False at the end (closed by the other side, or broken).
+// Reads some of what there is, without waiting, until `into` has `max_bytes`; the rest stays where it is. False at the
+// end (closed by the other side, or broken).
+bool take(int fd, std::string& into, std::size_t max_bytes);
+// Reads all that there is, without waiting, and keeps the first `max_bytes` of it: for what nobody needs whole, such as
+// error output. False as above.
 bool drain(int fd, std::string& into, std::size_t max_bytes);
 
 }  // namespace kaapi::actions::git

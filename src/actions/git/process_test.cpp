@@ -38,6 +38,23 @@ TEST(Process, IsBounded) {
   EXPECT_EQ(run(shell("sleep 60"), "", {1000, std::chrono::milliseconds(50)}).error().code, errc::timed_out);
 }
 
+TEST(Process, WhatThereIsNoRoomForIsReadLater) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const FileDescriptor from(ends[0]);
+  FileDescriptor to(ends[1]);
+  ASSERT_EQ(::write(to.get(), "abcdef", 6), 6);
+  to = FileDescriptor(-1);
+  std::string text;
+  EXPECT_TRUE(take(from.get(), text, 4));
+  EXPECT_EQ(text, "abcd");
+  EXPECT_TRUE(take(from.get(), text, 4)) << "full is not the end";
+  text.clear();
+  EXPECT_TRUE(take(from.get(), text, 4));
+  EXPECT_EQ(text, "ef");
+  EXPECT_FALSE(take(from.get(), text, 4));
+}
+
 TEST(Process, TellsWhatCannotBeStarted) {
   const Result<Finished> finished = run({{"/no/such/program"}, {}, ""});
   ASSERT_FALSE(finished);

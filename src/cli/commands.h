@@ -29,9 +29,23 @@ inline constexpr std::size_t default_audit_mib = 256;
 inline constexpr std::size_t min_audit_mib = 32;           // two files
 inline constexpr std::size_t max_audit_mib = 1024 * 1024;  // 1 TiB
 
-// Jobs of workflows that run at the same time on this machine.
-inline constexpr unsigned default_runner_slots = 2;
+// Of the pipeline: how much runs at once, and how long what it leaves is kept.
+inline constexpr unsigned default_runner_slots = 2;  // of `kaapi up`
 inline constexpr unsigned max_runner_slots = 64;
+inline constexpr unsigned max_kept_days = 3650;
+inline constexpr unsigned max_kept_gib = 1024 * 1024;
+struct PipelineOptions {
+  unsigned runner_slots = 0;                // jobs at once on this machine; 0: no runner
+  std::vector<std::string> runner_options;  // handed to `kaapi runner` as they are
+  unsigned max_jobs = 0;                    // at once on all runners; 0: as many as they take
+  unsigned retry_lost = 1;                  // how often a job whose runner was lost is started again, at most 5
+  unsigned keep_runs_days = 90;             // after their end; 0: for ever
+  unsigned artifact_days = 90;              // of artifacts that do not say, 1 to 400
+  unsigned artifact_gib = 50;               // of a repository together
+  unsigned cache_gib = 10;                  // of a repository together
+  bool trust_github = false;                // tokens of GitHub's issuer name are GitHub's own
+  bool operator==(const PipelineOptions&) const = default;
+};
 
 struct UpCommand {
   ListenAddress listen;
@@ -43,8 +57,7 @@ struct UpCommand {
   bool auth = true;
   bool aws_timing = false;
   std::size_t audit_max_mib = default_audit_mib;
-  unsigned runner_slots = default_runner_slots;
-  std::vector<std::string> runner_options;  // handed to `kaapi runner` as they are
+  PipelineOptions pipeline;
   log::Level log_level = log::Level::info;
   bool operator==(const UpCommand&) const = default;
 };

@@ -66,6 +66,10 @@ class Keys final : public aws::KeyStore {
     }
     return key;
   }
+  void used(std::string_view id, std::string_view service, std::string_view region) const override {
+    uses.add(fmt::format("{} {} {}", id, service, region));
+  }
+  mutable Shared<std::vector<std::string>> uses;
 };
 
 class Rights final : public aws::Authorizer {
@@ -162,6 +166,7 @@ TEST_F(GitPush, FirstPushMakesTheRepositoryAndIsTold) {
   const PushEvent event = listener.last();
   EXPECT_EQ(event.repository, "team/shop");
   EXPECT_EQ(event.actor, "root");
+  EXPECT_EQ(keys.uses.get().front(), "AKIAROOT kaapi us-east-1") << "git counts as a use of the key";
   ASSERT_EQ(event.updates.size(), 1U);
   EXPECT_EQ(event.updates.front().ref, "refs/heads/main");
   EXPECT_EQ(event.updates.front().before, no_commit);

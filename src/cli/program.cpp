@@ -126,6 +126,35 @@ CLI::Option* add_data(CLI::App& command, std::string& data_dir, const std::strin
       ->capture_default_str();
 }
 
+void add_pipeline_options(CLI::App& command, PipelineOptions& options) {
+  const auto number = [&command](const char* name, unsigned& value, unsigned lowest, unsigned highest, const char* unit,
+                                 const char* text) {
+    command.add_option(name, value, text)
+        ->check(CLI::Range(lowest, highest).description(""))
+        ->type_name(unit)
+        ->capture_default_str();
+  };
+  options.runner_slots = default_runner_slots;
+  number("--runner-slots", options.runner_slots, 0U, max_runner_slots, "N",
+         "Jobs of workflows that run at the same time on this machine; 0: none, other machines run them");
+  command
+      .add_option("--runner-option", options.runner_options,
+                  "An option for the runner, such as --runner-option=--original=actions/cache; see kaapi runner --help")
+      ->type_name("OPTION");
+  number("--max-jobs", options.max_jobs, 0U, 10'000U, "N", "Jobs at the same time on all runners; 0: no limit");
+  number("--retry-lost-jobs", options.retry_lost, 0U, 5U, "N", "How often a job whose runner died is started again");
+  number("--keep-runs", options.keep_runs_days, 0U, max_kept_days, "DAYS",
+         "Runs and their logs are deleted so long after their end; 0: never");
+  number("--keep-artifacts", options.artifact_days, 1U, 400U, "DAYS",
+         "Artifacts that do not say are deleted after that");
+  number("--artifacts-max-gib", options.artifact_gib, 1U, max_kept_gib, "GIB",
+         "What the artifacts of a repository may take; one more is refused");
+  number("--caches-max-gib", options.cache_gib, 1U, max_kept_gib, "GIB",
+         "What the caches of a repository may take; the least recently used go first");
+  command.add_flag("--trust-github", options.trust_github,
+                   "Tokens of token.actions.githubusercontent.com are GitHub's own; jobs here get none then");
+}
+
 CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& data_dir) {
   CLI::App* command = program.add_subcommand("up", "Start the platform and stay in the foreground");
   arguments.listen = "127.0.0.1:4566";
@@ -156,17 +185,7 @@ CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& dat
       ->check(CLI::Range(min_audit_mib, max_audit_mib).description(""))
       ->type_name("MIB")
       ->capture_default_str();
-  command
-      ->add_option("--runner-slots", arguments.up.runner_slots,
-                   "Jobs of workflows that run at the same time on this machine; 0: none, other machines run them")
-      ->check(CLI::Range(0U, max_runner_slots).description(""))
-      ->type_name("N")
-      ->capture_default_str();
-  command
-      ->add_option(
-          "--runner-option", arguments.up.runner_options,
-          "An option for the runner, such as --runner-option=--original=actions/cache; see kaapi runner --help")
-      ->type_name("OPTION");
+  add_pipeline_options(*command, arguments.up.pipeline);
   command->add_option("--log-level", arguments.log_level, "debug, info, warn, error or off")
       ->check(checked_by(log::parse_level))
       ->type_name("LEVEL")

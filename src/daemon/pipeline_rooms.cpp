@@ -34,19 +34,39 @@ std::string own_program() {
 }
 
 // The job's right at its own repository, and at no other.
-git::JobCheck job_check(runs::Conductor& conductor) {
-  return [&conductor](std::string_view user, std::string_view password) -> std::optional<git::GitCaller> {
+git::JobCheck job_check(runs::Conductor& conductor, std::string arn_prefix) {
+  return [&conductor, arn_prefix = std::move(arn_prefix)](std::string_view user,
+                                                          std::string_view password) -> std::optional<git::GitCaller> {
     if (user != "x-access-token") return std::nullopt;
     const std::optional<runs::JobAccess> job = conductor.job_access(password);
     if (!job) return std::nullopt;
-    return git::GitCaller{fmt::format("job {} of {}", job->job_id, job->repository), "", job->repository,
-                          job->may_write_code};
+    return git::GitCaller{fmt::format("job {} of {}", job->job_id, job->repository),
+                          fmt::format("{}repository/{}/run/{}", arn_prefix, job->repository, job->run_id),
+                          job->repository, job->may_write_code};
   };
+}
+
+// Of a runner that has ended and has fetched no actions: then nothing in it is worth keeping.
+void remove_idle_folder(const std::string& folder) {
+  std::error_code ignored;
+  std::filesystem::remove(folder + "/actions", ignored);
+  if (!std::filesystem::exists(folder + "/actions", ignored)) std::filesystem::remove(folder + "/.lock", ignored);
+  std::filesystem::remove(folder, ignored);
+}
+
+actions::storage::StorageLimits storage_limits(const cli::PipelineOptions& options) {
+  constexpr std::uint64_t gibibyte = 1024ULL * 1024 * 1024;
+  actions::storage::StorageLimits limits;
+  limits.retention_days = static_cast<int>(options.artifact_days);
+  limits.max_repository_artifact_bytes = options.artifact_gib * gibibyte;
+  limits.max_repository_cache_bytes = options.cache_gib * gibibyte;
+  return limits;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<PipelineRooms>> PipelineRooms::open(const DataDirectory& directory, std::string endpoint) {
+Result<std::unique_ptr<PipelineRooms>> PipelineRooms::open(const DataDirectory& directory, std::string endpoint,
+                                                           const cli::PipelineOptions& options) {
   std::unique_ptr<PipelineRooms> rooms(new PipelineRooms());
   rooms->data_dir_ = directory.path();
   rooms->instance_ = directory.instance();
@@ -59,11 +79,14 @@ Result<std::unique_ptr<PipelineRooms>> PipelineRooms::open(const DataDirectory& 
   auto settings = actions::settings::Settings::open(directory.path(), rooms->clock_);
   if (!settings) return settings.error();
   rooms->settings_ = std::move(*settings);
-  auto storage = actions::storage::Storage::open(directory.path(), {}, rooms->clock_, rooms->ids_);
+  auto storage = actions::storage::Storage::open(directory.path(), storage_limits(options), rooms->clock_, rooms->ids_);
   if (!storage) return storage.error();
   rooms->storage_ = std::move(*storage);
   runs::ConductorSettings config;
   config.data_directory = directory.path();
+  config.keep_runs = std::chrono::days(options.keep_runs_days);
+  config.board.max_running_jobs = options.max_jobs;
+  config.board.retry_lost = options.retry_lost;
   config.server_url = [url = std::move(endpoint)] { return url; };
   auto conductor = runs::Conductor::open(std::move(config), *rooms->repositories_, *rooms->settings_, *rooms->storage_,
                                          rooms->clock_, rooms->ids_);
@@ -75,13 +98,17 @@ Result<std::unique_ptr<PipelineRooms>> PipelineRooms::open(const DataDirectory& 
 void PipelineRooms::wire(PipelineConfig config, const identity::Account& account, IdentityRooms& identity,
                          aws::Dispatcher& dispatcher, audit::Log* audit, actions::DeploymentWatch& deployments) {
   config_ = std::move(config);
-  issuer_.emplace(actions::IssuerConfig{data_dir_ + "/actions-issuer.keys", config_.endpoint}, identity.sealer(),
-                  clock_, ids_);
-  identity.issuers.add_local(std::string(actions::github_issuer), [this] { return issuer_->jwks(); });
+  issuer_.emplace(
+      actions::IssuerConfig{data_dir_ + "/actions-issuer.keys", config_.endpoint, !config_.options.trust_github},
+      identity.sealer(), clock_, ids_);
+  if (!config_.options.trust_github) {
+    identity.issuers.add_local(std::string(actions::github_issuer), [this] { return issuer_->jwks(); });
+  }
   tokens_.emplace(*git_database_, clock_, ids_);
   gate_.emplace(git::GateConfig{account.account_id, account.region, config_.auth}, *tokens_,
                 config_.auth ? identity.keys.get() : nullptr, config_.auth ? identity.access.get() : nullptr, clock_,
-                ids_, job_check(*conductor_), audit);
+                ids_, job_check(*conductor_, fmt::format("arn:aws:kaapi:{}:{}:", account.region, account.account_id)),
+                audit);
   pushes_.emplace(*repositories_, *gate_, conductor_.get(), ids_);
   mirrors_.emplace(*repositories_, *pushes_, identity.sealer(), clock_, ids_);
   git_http_.emplace(*repositories_, *gate_, *pushes_, [this] { return config_.endpoint; });
@@ -89,15 +116,17 @@ void PipelineRooms::wire(PipelineConfig config, const identity::Account& account
   runner_api_.emplace(*conductor_, *storage_, *issuer_, &deployments);
 
   const auto exists = [this](std::string_view repository) { return repositories_->find(repository).has_value(); };
-  git::add_operations(dispatcher, {*repositories_, *tokens_, *mirrors_, *identity.keys, clock_, gate_->config()});
+  git::add_operations(dispatcher, {*repositories_, *tokens_, *mirrors_, *identity.keys, clock_, gate_->config(),
+                                   [this](const std::string& repository) { return forget(repository); }});
   actions::settings::add_settings_operations(dispatcher, *settings_, {account.region, exists});
   runs::add_run_operations(dispatcher, *conductor_, *storage_, {account.region, exists});
 }
 
 void PipelineRooms::add_routes(http::Server& server) {
-  server.route_stream(std::string(git::git_path), [this](const http::RequestHead& head, http::BodyReader& body) {
-    return (*git_http_)(head, body);
-  });
+  // Both wait for more than the body: for git, its hooks, and the platform's news.
+  server.route_stream(
+      std::string(git::git_path),
+      [this](const http::RequestHead& head, http::BodyReader& body) { return (*git_http_)(head, body); }, true);
   server.route(std::string(git::webhook_path), git::max_webhook_body_bytes,
                [this](const http::Request& request) { return mirrors_->webhook(request); });
   server.route(std::string(git::hook_path), git::max_hook_body_bytes,
@@ -110,11 +139,18 @@ void PipelineRooms::add_routes(http::Server& server) {
   server.route("/.well-known/jwks", 0, [this](const http::Request& request) { return issuer_->serve_jwks(request); });
 }
 
+// A repository of the same name that is made later inherits nothing.
+Result<void> PipelineRooms::forget(const std::string& repository) {
+  if (const Result<void> gone = conductor_->forget_repository(repository); !gone) return gone;
+  if (const Result<void> gone = storage_->forget_repository(repository); !gone) return gone;
+  return settings_->forget_repository(repository);
+}
+
 Result<void> PipelineRooms::start() {
   conductor_->start();
   pushes_->recover();
   mirrors_->start();
-  return config_.runner_slots == 0 ? ok() : start_runner();
+  return config_.options.runner_slots == 0 ? ok() : start_runner();
 }
 
 std::string PipelineRooms::runner_folder() const {
@@ -145,9 +181,10 @@ Result<void> PipelineRooms::start_runner() {
                      "--server",     config_.endpoint,
                      "--token-file", *token_file,
                      "--name",       std::string(local_runner),
-                     "--slots",      std::to_string(config_.runner_slots),
+                     "--slots",      std::to_string(config_.options.runner_slots),
                      "--work",       folder};
-  process.command.insert(process.command.end(), config_.runner_options.begin(), config_.runner_options.end());
+  process.command.insert(process.command.end(), config_.options.runner_options.begin(),
+                         config_.options.runner_options.end());
   process.pid_file = data_dir_ + "/runner.pid";
   process.log_file = data_dir_ + "/runner.log";
   std::error_code wrong;
@@ -162,6 +199,7 @@ Result<void> PipelineRooms::start_runner() {
 
 void PipelineRooms::stop() {
   if (runner_) runner_->stop(runner_grace);
+  remove_idle_folder(runner_folder());
   mirrors_->stop();
   conductor_->stop();
 }

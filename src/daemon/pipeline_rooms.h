@@ -24,6 +24,7 @@
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "cli/commands.h"
 #include "daemon/data_directory.h"
 #include "daemon/deployment_watch.h"
 #include "daemon/identity_rooms.h"
@@ -40,8 +41,7 @@ inline constexpr std::chrono::milliseconds runner_grace{15'000};
 struct PipelineConfig {
   std::string endpoint;  // of the platform: "http://127.0.0.1:4566"
   bool auth = true;
-  unsigned runner_slots = 0;  // 0: no runner
-  std::vector<std::string> runner_options;
+  cli::PipelineOptions options;
 };
 
 // open(), then wire(), start() and stop(), from one thread. Everything handed to wire() must outlive it.
@@ -49,7 +49,8 @@ class PipelineRooms {
  public:
   // Opens what is on disk. `data_directory` and `program` (the absolute path of this program) are only remembered.
   // Errors: those of the databases and key files, one line for a person.
-  static Result<std::unique_ptr<PipelineRooms>> open(const DataDirectory& directory, std::string endpoint);
+  static Result<std::unique_ptr<PipelineRooms>> open(const DataDirectory& directory, std::string endpoint,
+                                                     const cli::PipelineOptions& options);
 
   void wire(PipelineConfig config, const identity::Account& account, IdentityRooms& identity,
             aws::Dispatcher& dispatcher, audit::Log* audit, actions::DeploymentWatch& deployments);
@@ -67,6 +68,7 @@ class PipelineRooms {
   Result<void> start_runner();
   Result<std::string> runner_token_file();
   std::string runner_folder() const;
+  Result<void> forget(const std::string& repository);
 
   SystemClock clock_;
   SecureIds ids_;

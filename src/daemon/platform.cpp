@@ -247,8 +247,8 @@ void Platform::Rooms::add_operations() {
   registry::add_operations(dispatcher, *registry, tokens, check_resource_policy);
   identity->add_operations(dispatcher, directory.path(), config.auth);
   audit::add_operations(dispatcher, *audit);
-  pipeline->wire({addresses.endpoint, config.auth, config.runner_slots, config.runner_options}, account, *identity,
-                 dispatcher, audit.get(), deployments);
+  pipeline->wire({addresses.endpoint, config.auth, config.pipeline}, account, *identity, dispatcher, audit.get(),
+                 deployments);
   registry_facts.emplace(*registry);
   identity->access->facts_of("ecs", ecs_facts);
   identity->access->facts_of("logs", log_facts);
@@ -309,7 +309,7 @@ Result<std::unique_ptr<Platform>> Platform::open(PlatformConfig config, containe
   auto registry_opening = open_database("registry.db", registry::migrations());
   const Addresses names = addresses_of(config.listen_address, *port, config.public_host);
   auto pipeline_opening =
-      std::async(std::launch::async, [&] { return PipelineRooms::open(*directory, names.endpoint); });
+      std::async(std::launch::async, [&] { return PipelineRooms::open(*directory, names.endpoint, config.pipeline); });
   auto identity_opening = std::async(std::launch::async, [&directory] { return IdentityStore::open(*directory); });
   Result<std::unique_ptr<store::Database>> control =
       store::Database::open(directory->file(control_database_name), ecs::migrations());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "containers/engine.h"
 #include "identity/account.h"
 
@@ -27,8 +28,7 @@ struct PlatformConfig {
   std::string public_host;  // under which docker and clients reach it; empty: localhost, or the address listened on
   identity::AccountOptions account;
   bool auth = true;
-  unsigned runner_slots = 0;  // jobs of workflows at once; 0: no runner
-  std::vector<std::string> runner_options;
+  cli::PipelineOptions pipeline;    // without a runner, unless it says so
   std::string oidc_ca_file;         // certificates (PEM) of issuers of tokens, besides the system's; empty: none
   bool aws_timing = false;          // AWS's own waiting times instead of the quick ones
   std::size_t audit_max_mib = 256;  // what the audit log may take on disk; at least 32

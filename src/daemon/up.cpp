@@ -59,8 +59,7 @@ PlatformConfig platform_config(const cli::UpCommand& command, const std::string&
   config.auth = command.auth;
   config.aws_timing = command.aws_timing;
   config.audit_max_mib = command.audit_max_mib;
-  config.runner_slots = command.runner_slots;
-  config.runner_options = command.runner_options;
+  config.pipeline = command.pipeline;
   config.version = version;
   return config;
 }

@@ -103,6 +103,7 @@ Result<void> Gate::identify_token(const AccessToken& token, Caller& caller) cons
 }
 
 void Gate::take(const aws::AccessKey& key, std::string_view access_key_id, Caller& caller) const {
+  keys_->used(access_key_id, "kaapi", config_.region);
   caller.context.principal_arn = key.principal_arn;
   caller.context.user_id = key.user_id;
   caller.context.access_key_id = access_key_id;

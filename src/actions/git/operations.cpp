@@ -87,6 +87,13 @@ class Operations {
   }
 
   Result<wire::DeleteRepositoryResponse> remove(const wire::DeleteRepositoryRequest& request) const {
+    if (const auto found = rooms_.repositories.find(request.repository); !found) return on_wire(found.error());
+    // First, so that nothing is left for another repository of that name.
+    const Result<void> forgotten = rooms_.forget(request.repository);
+    if (!forgotten && forgotten.error().code == errc::conflict) {
+      return make_error(wire::error::ValidationException, forgotten.error().message);
+    }
+    if (!forgotten) return on_wire(forgotten.error());
     const Result<void> gone = rooms_.repositories.remove(request.repository);
     if (!gone) return on_wire(gone.error());
     return wire::DeleteRepositoryResponse();

@@ -1,6 +1,9 @@
 #pragma once
 // The platform's operations on repositories, access tokens and mirrors: models/git.json.
 
+#include <functional>
+#include <string>
+
 #include "actions/git/access_tokens.h"
 #include "actions/git/gate.h"
 #include "actions/git/mirrors.h"
@@ -18,6 +21,8 @@ struct OperationRooms {
   const aws::KeyStore& keys;
   const Clock& clock;
   GateConfig config;
+  // Removes what others keep of a repository that is about to be deleted. Error: it may not go, or not now.
+  std::function<Result<void>(const std::string& repository)> forget;
 };
 
 void add_operations(aws::Dispatcher& dispatcher, const OperationRooms& rooms);

@@ -25,8 +25,17 @@ class Keys final : public aws::KeyStore {
 class OperationsTest : public ::testing::Test {
  protected:
   OperationsTest() {
-    add_operations(dispatcher,
-                   {*all.repositories, tokens, mirrors, keys, all.clock, {"123456789012", "us-east-1", true}});
+    add_operations(dispatcher, {*all.repositories,
+                                tokens,
+                                mirrors,
+                                keys,
+                                all.clock,
+                                {"123456789012", "us-east-1", true},
+                                [this](const std::string& repository) -> Result<void> {
+                                  forgotten.push_back(repository);
+                                  if (busy) return make_error(errc::conflict, "run 3 is not over");
+                                  return ok();
+                                }});
     context.account_id = "123456789012";
     context.region = "us-east-1";
     context.principal_arn = "arn:aws:iam::123456789012:user/ann";
@@ -57,6 +66,8 @@ class OperationsTest : public ::testing::Test {
   Gate gate{{"123456789012", "us-east-1", false}, tokens, nullptr, nullptr, all.clock, ids};
   Pushes pushes{*all.repositories, gate, nullptr, ids};
   store::Sealer sealer{store::Sealer::open(all.directory.file("key")).value()};
+  std::vector<std::string> forgotten;
+  bool busy = false;
   Mirrors mirrors{*all.repositories, pushes, sealer, all.clock, ids};
   aws::Dispatcher dispatcher;
   aws::CallContext context;
@@ -78,7 +89,12 @@ TEST_F(OperationsTest, Repositories) {
   const json::array rules = {json::object{{"kind", "tag"}, {"pattern", "r*"}, {"pushers", json::array{"arn:x"}}}};
   const json::value ruled = call("PutRepositoryProtection", {{"repository", "team/shop"}, {"rules", rules}});
   EXPECT_EQ(text(ruled, "/details/rules/0/pushers/0"), "arn:x");
+  busy = true;
+  EXPECT_EQ(text(call("DeleteRepository", {{"repository", "team/shop"}}, 400), "/message"), "run 3 is not over");
+  EXPECT_EQ(text(call("DescribeRepository", {{"repository", "team/shop"}}), "/details/repository"), "team/shop");
+  busy = false;
   call("DeleteRepository", {{"repository", "team/shop"}});
+  EXPECT_EQ(forgotten, std::vector<std::string>(2, "team/shop"));
   EXPECT_EQ(text(call("DescribeRepository", {{"repository", "team/shop"}}, 400), "/__type"),
             "RepositoryNotFoundException");
 }

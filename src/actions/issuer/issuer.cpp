@@ -49,6 +49,13 @@ Result<std::string> Issuer::issue(const JobFacts& job, const std::string& audien
   if (audience.size() > max_audience_bytes) {
     return make_error(errc::invalid, fmt::format("an audience has at most {} bytes", max_audience_bytes));
   }
+  if (!config_.issues) {
+    return make_error(
+        errc::conflict,
+        fmt::format("jobs of this platform get no tokens: it was started with --trust-github, so that those "
+                    "of {} are GitHub's own",
+                    github_issuer));
+  }
   const Time now = clock_.now();
   const std::lock_guard lock(mutex_);
   if (const Result<void> loaded = load(); !loaded) return loaded.error();

@@ -26,6 +26,7 @@ struct IssuerConfig {
   std::string key_file;
   // Where the platform answers, for the discovery document: "http://127.0.0.1:4566", no final slash.
   std::string published_url;
+  bool issues = true;  // false: the platform trusts GitHub itself under that name, and jobs here get no tokens
   // A key signs for so long: 1 hour to a year.
   std::chrono::hours rotate_after{30 * 24};
 };

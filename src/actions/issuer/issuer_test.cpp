@@ -42,7 +42,9 @@ class IssuerTest : public identity::StsTest {
     issuers.add_local(std::string(github_issuer), [this] { return issuer->jwks(); });
   }
 
-  IssuerConfig config() const { return {directory_.file("keys"), "http://127.0.0.1:4566", std::chrono::hours(48)}; }
+  IssuerConfig config() const {
+    return {directory_.file("keys"), "http://127.0.0.1:4566", true, std::chrono::hours(48)};
+  }
   // As after a restart of the platform.
   void reopen() { issuer = std::make_unique<Issuer>(config(), *sealer, clock, ids); }
   std::string token() { return issuer->issue(job, "sts.amazonaws.com").value(); }
@@ -61,6 +63,15 @@ class IssuerTest : public identity::StsTest {
   JobFacts job;
   std::unique_ptr<Issuer> issuer = std::make_unique<Issuer>(config(), *sealer, clock, ids);
 };
+
+TEST_F(IssuerTest, SignsNothingWhereGitHubItselfIsTrusted) {
+  IssuerConfig off = config();
+  off.issues = false;
+  Issuer none(off, *sealer, clock, ids);
+  const Result<std::string> token = none.issue(job, "sts.amazonaws.com");
+  ASSERT_FALSE(token);
+  EXPECT_THAT(token.error().message, testing::HasSubstr("--trust-github"));
+}
 
 TEST_F(IssuerTest, IdentityBelievesItsTokensAndTheTrustPolicyDecides) {
   EXPECT_EQ(outcome(token()), "200 : ");

@@ -253,4 +253,29 @@ Result<void> Conductor::remove(const std::string& repository, std::int64_t run_i
   return store_->remove(run_id);
 }
 
+Result<void> Conductor::forget_repository(const std::string& repository) {
+  for (const char* status : {"pending", "waiting", "queued", "in_progress"}) {
+    RunFilter open;
+    open.repository = repository;
+    open.status = status;
+    open.limit = 1;
+    const Result<std::vector<Run>> left = list(open);
+    if (!left) return left.error();
+    if (left->empty()) continue;
+    return make_error(errc::conflict, fmt::format("run {0} of {1} is not over: cancel it first (kaapi run cancel {0})",
+                                                  left->front().id, repository));
+  }
+  reschedule(repository, {});
+  RunFilter all;
+  all.repository = repository;
+  while (true) {
+    const Result<std::vector<Run>> some = list(all);
+    if (!some) return some.error();
+    if (some->empty()) return ok();
+    for (const Run& run : *some) {
+      if (const Result<void> gone = remove(repository, run.id); !gone) return gone;
+    }
+  }
+}
+
 }  // namespace kaapi::actions::runs

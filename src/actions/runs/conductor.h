@@ -113,6 +113,8 @@ class Conductor final : public PushListener {
                              bool approved, const std::string& comment, const Actor& actor);
   Result<WatchedRun> watch(const std::string& repository, std::int64_t run_id);
   Result<void> remove(const std::string& repository, std::int64_t run_id);
+  // Everything of a repository that is about to be deleted. Error besides a database's: `Conflict`, a run is not over.
+  Result<void> forget_repository(const std::string& repository);
 
   // Runners. A token of the same name is replaced when `replace` is set, else it is one more.
   Result<std::string> create_runner_token(const std::string& name, const std::string& created_by, bool replace);

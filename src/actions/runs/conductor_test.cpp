@@ -113,6 +113,21 @@ TEST_F(ConductorTest, AWorkflowRunFollowsARun) {
   EXPECT_EQ(runs().size(), 2U);
 }
 
+TEST_F(ConductorTest, ForgetsARepositoryOnceNothingOfItRuns) {
+  house.push(
+      house.source.add(1, {{"a.yml", job_of("[push]")}, {"b.yml", job_of("{schedule: [{cron: '0 * * * *'}]}")}}));
+  const Result<void> busy = conductor().forget_repository("kaapi/demo");
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code, errc::conflict);
+  EXPECT_THAT(busy.error().message, HasSubstr("run 1 of kaapi/demo is not over"));
+  EXPECT_TRUE(house.complete(house.acquire().value()));
+  ASSERT_TRUE(conductor().forget_repository("kaapi/demo"));
+  EXPECT_TRUE(runs().empty());
+  house.clock.advance(std::chrono::hours(2));
+  conductor().run_due();
+  EXPECT_TRUE(runs().empty()) << "its schedule is gone as well";
+}
+
 TEST_F(ConductorTest, ASchedulesTimeComesAlsoAfterARestart) {
   house.push(house.source.add(1, {{"a.yml", job_of("{schedule: [{cron: '0 * * * *'}]}")}}));
   conductor().run_due();

@@ -60,14 +60,46 @@ TEST_F(ProgramTest, UpHasDefaults) {
   ASSERT_EQ(run({"up"}), exit_success);
   UpCommand expected;
   expected.data_dir = "/home/me/.local/share/kaapi";
+  expected.pipeline.runner_slots = 2;
   EXPECT_EQ(up_, expected);
   EXPECT_EQ(expected.listen, (ListenAddress{"127.0.0.1", 4566}));
 }
 
 TEST_F(ProgramTest, UpTakesEveryOption) {
-  ASSERT_EQ(run({"up", "--listen", "[::1]:80", "--data", "/d", "--region", "eu-west-1", "--account-id", "123456789012",
-                 "--auth", "off", "--log-level", "debug", "--aws-timing", "--public-host", "r.example.com",
-                 "--audit-max-mib", "64"}),
+  ASSERT_EQ(run({"up",
+                 "--listen",
+                 "[::1]:80",
+                 "--data",
+                 "/d",
+                 "--region",
+                 "eu-west-1",
+                 "--account-id",
+                 "123456789012",
+                 "--auth",
+                 "off",
+                 "--log-level",
+                 "debug",
+                 "--aws-timing",
+                 "--public-host",
+                 "r.example.com",
+                 "--audit-max-mib",
+                 "64",
+                 "--runner-slots",
+                 "5",
+                 "--runner-option=--original=all",
+                 "--max-jobs",
+                 "4",
+                 "--retry-lost-jobs",
+                 "0",
+                 "--keep-runs",
+                 "7",
+                 "--keep-artifacts",
+                 "8",
+                 "--artifacts-max-gib",
+                 "9",
+                 "--caches-max-gib",
+                 "3",
+                 "--trust-github"}),
             exit_success);
   UpCommand expected;
   expected.listen = {"[::1]", 80};
@@ -78,6 +110,7 @@ TEST_F(ProgramTest, UpTakesEveryOption) {
   expected.auth = false;
   expected.aws_timing = true;
   expected.audit_max_mib = 64;
+  expected.pipeline = {5, {"--original=all"}, 4, 0, 7, 8, 9, 3, true};
   expected.log_level = log::Level::debug;
   EXPECT_EQ(up_, expected);
 }

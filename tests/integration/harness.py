@@ -274,6 +274,8 @@ class Platform:
                 self.docker("rm", "-f", *containers, check=False)
             for network in self.docker("network", "ls", "-q", "--filter", self.label).stdout.split():
                 self.docker("network", "rm", network, check=False)
+            # Where the jobs of root's platforms have their workspaces.
+            shutil.rmtree(pathlib.Path("/var/lib/kaapi-runner") / (self.data / "instance").read_text().strip(), ignore_errors=True)
         # Of another platform's tasks the pause image stays: what is in use is not removed. Who misses it makes it again.
         if images := self.local_images() + self.docker("images", "-q", "kaapi/pause").stdout.split():
             self.docker("rmi", *images, check=False)

@@ -97,6 +97,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void connect(std::size_t index) {
+    // The answer of the resolver may have been on its way when the exchange was stopped: nobody would end what began now.
+    if (stopped()) {
+      return;
+    }
     if (index >= endpoints_.size()) {
       finish(no_connection(last_error_.message()));
       return;

@@ -517,6 +517,29 @@ TEST(Stream, AHundredShareOneThread) {
   EXPECT_EQ(thread_count(), before + 100 + 1);  // the server's one per connection, and the io thread
 }
 
+// Wherever it is stopped, also between the resolver's answer and the connection, nothing of it goes on: the client's
+// end would wait for it for ever.
+TEST(Stream, StoppedAtAnyMomentDoesNotKeepItsClient) {
+  // Connections are made, and nobody ever answers.
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::listen(listener, 1'024), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  for (int round = 0; round < 3'000; ++round) {
+    Client client(Endpoint{"", "127.0.0.1", ntohs(address.sin_port)});
+    auto stream = client.stream(get(), {});
+    const auto moment = std::chrono::steady_clock::now() + std::chrono::microseconds(round % 300);
+    while (std::chrono::steady_clock::now() < moment) {
+    }
+    stream.reset();
+  }
+  ::close(listener);
+}
+
 TEST(Stream, OutlivesItsClientQuietly) {
   ScriptedServer server([](Peer& peer, int) {
     peer.read_request();

@@ -69,6 +69,16 @@ TEST(Supervisor, RunsAJobAndTidiesUp) {
   EXPECT_EQ(rig.platform.steps.at(1).conclusion, "success");
 }
 
+TEST(Supervisor, TellsOfAJobProcessThatDies) {
+  Rig rig;
+  rig.start();
+  rig.platform.offer(message_of(job_of("- run: kill -9 $PPID; exec tail -f /dev/null")));
+  const auto completion = rig.platform.wait_completion();
+  ASSERT_TRUE(completion);
+  EXPECT_EQ(completion->conclusion, "failure");
+  EXPECT_THAT(completion->reason, HasSubstr("signal 9"));
+}
+
 TEST(Supervisor, JobsOfTwoRunnersAreNotOneUsers) {
   const Result<SlotUser> one = slot_user("auto");
   const Result<SlotUser> other = slot_user("auto");

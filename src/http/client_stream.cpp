@@ -97,7 +97,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void connect(std::size_t index) {
-    // The answer of the resolver may have been on its way when the exchange was stopped: nobody would end what began now.
+    // The answer of the resolver may have been on its way when the exchange was stopped: nobody would end what began
+    // now.
     if (stopped()) {
       return;
     }

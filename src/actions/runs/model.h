@@ -88,7 +88,7 @@ struct Job {
   Time heard{};
   int listeners = 0;
   bool disowned = false;  // its runner has said since then what it runs, and did not name it
-  bool changed = true;  // must be written
+  bool changed = true;    // must be written
 
   bool over() const { return status == Status::completed; }
 };

@@ -39,11 +39,11 @@ def build_image(build, folder):
     run(["docker", "build", "-t", IMAGE, context], env={**os.environ, "DOCKER_BUILDKIT": "0"})
 
 
-def push_image(kaapi):
+def push_image(kaapi, repository="bench-backend"):
     """Into the platform's own registry, with the real clients. Answers the name under which tasks ask for it."""
     registry = f"localhost:{kaapi.port}"
-    name = f"{registry}/bench-backend:latest"
-    kaapi.aws("ecr", "create-repository", "--repository-name", "bench-backend")
+    name = f"{registry}/{repository}:latest"
+    kaapi.aws("ecr", "create-repository", "--repository-name", repository)
     environment = kaapi.client_environment()
     run(["docker", "login", "--username", "AWS", "--password-stdin", registry], env=environment, input=kaapi.aws("ecr", "get-login-password"))
     run(["docker", "tag", IMAGE, name])
@@ -56,23 +56,23 @@ def remove_images(*names):
         subprocess.run(["docker", "rmi", "-f", name], capture_output=True, check=False)
 
 
-def create(ecs, image):
+def create(ecs, image, cluster=CLUSTER, service=SERVICE):
     """Creates cluster, definition and service, and waits until its first deployment is over."""
-    ecs("CreateCluster", clusterName=CLUSTER)
+    ecs("CreateCluster", clusterName=cluster)
     ecs("RegisterTaskDefinition", family=FAMILY, networkMode="awsvpc", cpu="256", memory="512", requiresCompatibilities=["FARGATE"], containerDefinitions=[{
         "name": "backend", "image": image, "essential": True, "portMappings": [{"containerPort": 8080}],
-        "environment": [{"name": "VERSION", "value": "bench"}], "healthCheck": HEALTH_CHECK,
+        "healthCheck": HEALTH_CHECK,
         "logConfiguration": {"logDriver": "awslogs", "options": {
             "awslogs-group": "/ecs/bench", "awslogs-region": common.REGION, "awslogs-stream-prefix": "ecs", "awslogs-create-group": "true"}},
     }])
-    ecs("CreateService", cluster=CLUSTER, serviceName=SERVICE, taskDefinition=FAMILY, desiredCount=TASKS, launchType="FARGATE",
+    ecs("CreateService", cluster=cluster, serviceName=service, taskDefinition=FAMILY, desiredCount=TASKS, launchType="FARGATE",
         networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-local"]}},
         deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}})
-    until("the first deployment is over", lambda: completed(describe(ecs)), 120)
+    until("the first deployment is over", lambda: completed(describe(ecs, cluster, service)), 120)
 
 
-def describe(ecs):
-    return ecs("DescribeServices", cluster=CLUSTER, services=[SERVICE])["services"][0]
+def describe(ecs, cluster=CLUSTER, service=SERVICE):
+    return ecs("DescribeServices", cluster=cluster, services=[service])["services"][0]
 
 
 def completed(service):

@@ -27,13 +27,18 @@ ENTRYPOINT ["/backend"]
 """
 
 
+def program(build):
+    """The backend, as it was built."""
+    file = pathlib.Path(build) / "examples" / "backend" / "backend"
+    if not file.is_file():
+        raise BenchError(f"{file} is missing: cmake --build {build} --target example_backend")
+    return file
+
+
 def build_image(build, folder):
-    program = pathlib.Path(build) / "examples" / "backend" / "backend"
-    if not program.is_file():
-        raise BenchError(f"{program} is missing: cmake --build {build} --target example_backend")
     context = folder / "image"
     context.mkdir()
-    shutil.copy(program, context / "backend")
+    shutil.copy(program(build), context / "backend")
     run(["strip", context / "backend"])
     (context / "Dockerfile").write_text(DOCKERFILE)
     run(["docker", "build", "-t", IMAGE, context], env={**os.environ, "DOCKER_BUILDKIT": "0"})
@@ -63,7 +68,7 @@ def create(ecs, image, cluster=CLUSTER, service=SERVICE):
         "name": "backend", "image": image, "essential": True, "portMappings": [{"containerPort": 8080}],
         "healthCheck": HEALTH_CHECK,
         "logConfiguration": {"logDriver": "awslogs", "options": {
-            "awslogs-group": "/ecs/bench", "awslogs-region": common.REGION, "awslogs-stream-prefix": "ecs", "awslogs-create-group": "true"}},
+            "awslogs-group": "/ecs/bench", "awslogs-region": ecs.region, "awslogs-stream-prefix": "ecs", "awslogs-create-group": "true"}},
     }])
     ecs("CreateService", cluster=cluster, serviceName=service, taskDefinition=FAMILY, desiredCount=TASKS, launchType="FARGATE",
         networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-local"]}},
@@ -75,14 +80,22 @@ def describe(ecs, cluster=CLUSTER, service=SERVICE):
     return ecs("DescribeServices", cluster=cluster, services=[service])["services"][0]
 
 
+def task_arns(ecs, cluster=CLUSTER, service=SERVICE):
+    return ecs("ListTasks", cluster=cluster, serviceName=service)["taskArns"]
+
+
+def described(ecs, cluster, arns):
+    return ecs("DescribeTasks", cluster=cluster, tasks=arns)["tasks"] if arns else []
+
+
 def completed(service):
     deployments = service["deployments"]
     return len(deployments) == 1 and deployments[0]["rolloutState"] == "COMPLETED"
 
 
-def delete(ecs):
-    ecs("DeleteService", cluster=CLUSTER, service=SERVICE, force=True)
-    until("the service's tasks are gone", lambda: describe(ecs)["status"] == "INACTIVE", 60)
+def delete(ecs, cluster=CLUSTER, service=SERVICE):
+    ecs("DeleteService", cluster=cluster, service=service, force=True)
+    until("the service's tasks are gone", lambda: describe(ecs, cluster, service)["status"] == "INACTIVE", 60)
 
 
 @contextlib.contextmanager

@@ -178,14 +178,14 @@ def signed_headers(host, operation, body, account, region=REGION):
 class EcsClient:
     """Calls ECS operations over one kept-alive connection. One thread at a time."""
 
-    def __init__(self, port, account):
+    def __init__(self, port, account, region=REGION):
         self.host = f"127.0.0.1:{port}"
-        self.account = account
+        self.account, self.region = account, region
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def __call__(self, operation, **request):
         body = json.dumps(request)
-        self.connection.request("POST", "/", body, signed_headers(self.host, operation, body, self.account))
+        self.connection.request("POST", "/", body, signed_headers(self.host, operation, body, self.account, self.region))
         response = self.connection.getresponse()
         answer = response.read()
         if response.status != 200:
@@ -199,19 +199,19 @@ class EcsClient:
 class Kaapi:
     """A `kaapi up` on a free port, with a data directory in `folder`. start() and stop() as often as wanted."""
 
-    def __init__(self, build, folder, options=()):
+    def __init__(self, build, folder, options=(), region=REGION):
         self.program = pathlib.Path(build) / "kaapi"
         if not self.program.exists():
             raise BenchError(f"{self.program} is missing: cmake --build {build} --target kaapi")
         self.data = folder / "data"
         self.log = folder / "kaapi.log"
         self.port = free_port()
-        self.options = options
+        self.options, self.region = options, region
         self.process = None
 
     def launch(self):
         """Starts the process and answers the time just before; it does not wait for anything."""
-        command = [self.program, "up", "--listen", f"127.0.0.1:{self.port}", "--data", self.data, "--region", REGION, *self.options]
+        command = [self.program, "up", "--listen", f"127.0.0.1:{self.port}", "--data", self.data, "--region", self.region, *self.options]
         with open(self.log, "ab") as log:
             begin = time.perf_counter()
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -236,13 +236,13 @@ class Kaapi:
         return json.loads((self.data / "account.json").read_text())
 
     def client(self):
-        return EcsClient(self.port, self.account())
+        return EcsClient(self.port, self.account(), self.region)
 
     def client_environment(self):
         """For `aws` and `docker`, kept apart from the settings of whoever runs this."""
         account = self.account()
         return {**os.environ, "DOCKER_CONFIG": str(self.data.parent / "docker"), "AWS_ACCESS_KEY_ID": account["access_key_id"],
-                "AWS_SECRET_ACCESS_KEY": account["secret_access_key"], "AWS_DEFAULT_REGION": REGION,
+                "AWS_SECRET_ACCESS_KEY": account["secret_access_key"], "AWS_DEFAULT_REGION": self.region,
                 "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
 
     def aws(self, *words):

@@ -8,18 +8,12 @@ import urllib.request
 import backend_service
 import common
 import shop
+from backend_service import TASKS, described, task_arns
 from common import Row, say, until
 
+SERVICE = (shop.STAGING.cluster, shop.STAGING.service)
 ROUNDS = 5
 ASKED_S = 4
-
-
-def describe_tasks(ecs, arns):
-    return ecs("DescribeTasks", cluster=shop.CLUSTER, tasks=arns)["tasks"] if arns else []
-
-
-def task_arns(ecs):
-    return ecs("ListTasks", cluster=shop.CLUSTER, serviceName=shop.SERVICE)["taskArns"]
 
 
 def version_of(task):
@@ -33,17 +27,17 @@ def version_of(task):
 
 
 def rolled_out(ecs, old, version):
-    service = backend_service.describe(ecs, shop.CLUSTER, shop.SERVICE)
-    if service["deployments"][0]["rolloutState"] != "COMPLETED" or any(arn in old for arn in task_arns(ecs)):
+    service = backend_service.describe(ecs, *SERVICE)
+    if service["deployments"][0]["rolloutState"] != "COMPLETED" or any(arn in old for arn in task_arns(ecs, *SERVICE)):
         return False
-    return ([version_of(task) for task in describe_tasks(ecs, task_arns(ecs))] == [version] * backend_service.TASKS
-            and all(task["lastStatus"] == "STOPPED" for task in describe_tasks(ecs, old)))
+    return ([version_of(task) for task in described(ecs, SERVICE[0], task_arns(ecs, *SERVICE))] == [version] * TASKS
+            and all(task["lastStatus"] == "STOPPED" for task in described(ecs, SERVICE[0], old)))
 
 
 def push(team, ecs, version):
     """Seconds of one push until all is done, and the lines that say where they went."""
-    team.set_version(version)
-    old = task_arns(ecs)
+    team.commit(f"backend {version}", version)
+    old = task_arns(ecs, *SERVICE)
     since, begin = time.time(), time.perf_counter()
     team.git("push", "-q", "origin", "main")
     pushed = time.time()
@@ -52,24 +46,22 @@ def push(team, ecs, version):
 
 
 def steps(team, ecs, old, since, pushed):
-    answer = team.run_of_push()
+    answer = team.newest_run()
     lines = [(pushed, "git push is back"), (answer["run"]["createdAt"], "run: queued")]
     for job in answer["jobs"]:
         lines += [(job["startedAt"], f"job {job['name']}: started"), (job["endedAt"], f"job {job['name']}: {job['conclusion']}")]
         lines += [(step["endedAt"], f"  step done: {step['name']}") for step in job["steps"] if "endedAt" in step]
-    for side, arns, fields in (("new", task_arns(ecs), ("createdAt", "pullStoppedAt", "startedAt")), ("old", old, ("stoppingAt", "stoppedAt"))):
-        for task in describe_tasks(ecs, arns):
+    for side, arns, fields in (("new", task_arns(ecs, *SERVICE), ("createdAt", "pullStoppedAt", "startedAt")), ("old", old, ("stoppingAt", "stoppedAt"))):
+        for task in described(ecs, SERVICE[0], arns):
             lines += [(task[field], f"{side} task {task['taskArn'][-32:-26]}: {field}") for field in fields if field in task]
-    events = backend_service.describe(ecs, shop.CLUSTER, shop.SERVICE)["events"]
+    events = backend_service.describe(ecs, *SERVICE)["events"]
     lines += [(event["createdAt"], f"service: {event['message']}") for event in events if event["createdAt"] >= since]
     return [f"{(at - since) * 1000:7.0f}  {text}" for at, text in sorted(lines)]
 
 
 def measure_pushes(kaapi, build, folder):
     team = shop.Shop(kaapi.start(), build, folder)
-    team.add_backend()
-    team.add_rights()
-    ecs = team.add_service()
+    ecs = team.deployable()
     times, shown = [], []
     push(team, ecs, "warm")
     for number in range(ROUNDS):
@@ -80,21 +72,21 @@ def measure_pushes(kaapi, build, folder):
             shown = lines
         times.append(took)
     say("\n  ".join(["  where the quickest spent its time, in ms after the push began:", *shown]))
-    ecs("DeleteService", cluster=shop.CLUSTER, service=shop.SERVICE, force=True)
+    backend_service.delete(ecs, *SERVICE)
+    team.remove_image()
     return times
 
 
 def measure(build):
     common.need_docker()
-    image = f"{shop.IMAGE_REPOSITORY}:latest"
     with common.work_folder() as folder:
-        kaapi = common.Kaapi(build, folder, ["--account-id", shop.ACCOUNT])
+        kaapi = shop.platform(build, folder)
         try:
             backend_service.build_image(build, folder)
             times = measure_pushes(kaapi, build, folder)
         finally:
             kaapi.clean_up()
-            backend_service.remove_images(backend_service.IMAGE, f"localhost:{kaapi.port}/{image}")
+            backend_service.remove_images(backend_service.IMAGE)
     say(f"  {common.summary(times)} s")
     median = statistics.median(times)
     return [Row("git push to the new version, old tasks gone", f"{median:.2f} s", asked=f"≤ {ASKED_S} s", met=median <= ASKED_S)]

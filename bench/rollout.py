@@ -6,7 +6,7 @@ import time
 
 import backend_service
 import common
-from backend_service import CLUSTER, IMAGE, SERVICE, TASKS
+from backend_service import CLUSTER, IMAGE, SERVICE, TASKS, described, task_arns
 from common import BenchError, Row, run, say, until
 from engine_events import EngineEvents
 
@@ -22,10 +22,6 @@ UPDATE = ["--force", "--update-order", "start-first", "--update-parallelism", st
 # --- Kaapi
 
 
-def task_arns(ecs):
-    return ecs("ListTasks", cluster=CLUSTER, serviceName=SERVICE)["taskArns"]
-
-
 def primary_completed(ecs):
     return backend_service.describe(ecs)["deployments"][0]["rolloutState"] == "COMPLETED"
 
@@ -39,7 +35,7 @@ def update(ecs):
     completed = time.perf_counter() - begin
 
     def old_stopped():
-        return all(task["lastStatus"] == "STOPPED" for task in ecs("DescribeTasks", cluster=CLUSTER, tasks=old)["tasks"])
+        return all(task["lastStatus"] == "STOPPED" for task in described(ecs, CLUSTER, old))
 
     until("the old tasks are STOPPED", old_stopped, every_s=POLL_S)
     return time.perf_counter() - begin, completed, old
@@ -48,8 +44,8 @@ def update(ecs):
 def steps(ecs, begin, old, engine_events):
     """Where the time of one update went: lines of milliseconds since the request and what happened."""
     lines = []
-    tasks = {"old": ecs("DescribeTasks", cluster=CLUSTER, tasks=old)["tasks"],
-             "new": ecs("DescribeTasks", cluster=CLUSTER, tasks=task_arns(ecs))["tasks"]}
+    tasks = {"old": described(ecs, CLUSTER, old),
+             "new": described(ecs, CLUSTER, task_arns(ecs))}
     fields = {"new": ("createdAt", "pullStartedAt", "pullStoppedAt", "startedAt"), "old": ("stoppingAt", "executionStoppedAt", "stoppedAt")}
     side_of = {}
     for side, group in tasks.items():

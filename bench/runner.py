@@ -16,7 +16,7 @@ WORKFLOW = "on: workflow_dispatch\njobs:\n  empty:\n    runs-on: ubuntu-latest\n
 def round_ms(team):
     """Milliseconds of one job, and of the whole run since it was asked for."""
     team.command("run", "start", FILE, "--repo", shop.REPOSITORY, "--watch")
-    answer = team.run_of_push()
+    answer = team.newest_run()
     if answer["run"]["conclusion"] != "success":
         raise common.BenchError(f"the job of empty steps ended with {answer['run']['conclusion']}")
     job = answer["jobs"][0]
@@ -26,7 +26,7 @@ def round_ms(team):
 def measure(build):
     jobs, whole = [], []
     with common.work_folder() as folder:
-        kaapi = common.Kaapi(build, folder)
+        kaapi = shop.platform(build, folder)
         try:
             team = shop.Shop(kaapi.start(), build, folder)
             team.write(f".github/workflows/{FILE}", WORKFLOW)

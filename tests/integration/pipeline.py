@@ -2,65 +2,28 @@
 
 import json
 import re
-import shutil
 import subprocess
 
 import harness
+from team_tree import ENVIRONMENT, PREFIX, PRODUCTION, REPOSITORY, ROLE, STAGING, Tree, filled
 
-# What tests/workflows/*.yml have in them.
-ACCOUNT = "111122223333"
-REGION = "ap-south-1"
-PREFIX = "shop"
-REPOSITORY = "kaapi/shop"
-ROLE = "github-action-role"
-ENVIRONMENT = "AWS_ENV_VARS"
-EXAMPLE = harness.ROOT / "examples" / "pipeline"
-WORKFLOWS = harness.ROOT / "tests" / "workflows"
 RUN_TIMEOUT_S = 120
 
-DOCKERFILE = """FROM scratch
-COPY backend /backend
-ENV VERSION={version} PORT=8080
-EXPOSE 8080
-USER 65534:65534
-ENTRYPOINT ["/backend"]
-"""
 
-
-class Stage:
-    """The names of one stage."""
-
-    def __init__(self, name):
-        infix = "-staging" if name == "staging" else ""
-        self.repository = f"{PREFIX}{infix}-repo"
-        self.cluster = f"{PREFIX}{infix}-cluster"
-        self.service = f"{PREFIX}{infix}-service"
-        self.family = f"{PREFIX}{infix}"
-
-
-STAGING, PRODUCTION = Stage("staging"), Stage("production")
-
-
-def filled(name, **words):
-    text = (EXAMPLE / name).read_text()
-    for word, value in {"ACCOUNT": ACCOUNT, "REGION": REGION, "PREFIX": PREFIX, "REPOSITORY": REPOSITORY, **words}.items():
-        text = text.replace(word, value)
-    return text
-
-
-class Team:
+class Team(Tree):
     """The account's resources and a working tree with `origin`."""
 
     def __init__(self, platform, backend_image):
+        super().__init__(platform.work / "shop", harness.run, platform.env)
         self.platform = platform
-        self.tree = platform.work / "shop"
         for stage in (STAGING, PRODUCTION):
             self.make_stage(stage, backend_image)
         self.make_role(filled("deploy-policy.json"))
         self.kaapi("repo", "create", REPOSITORY)
         self.kaapi("env", "create", ENVIRONMENT, "--repo", REPOSITORY)
         self.kaapi("env", "set", f"AWS_RESOURCE_PREFIX={PREFIX}", "--repo", REPOSITORY, "--env", ENVIRONMENT)
-        self.make_tree()
+        self.create(platform.endpoint, harness.KAAPI, platform.data)
+        self.add_backend(harness.BUILD / "examples" / "backend" / "backend")
 
     def kaapi(self, *arguments, check=True, **options):
         return harness.run([harness.KAAPI, *arguments, "--data", self.platform.data], check=check, env=self.platform.env, **options)
@@ -91,34 +54,6 @@ class Team:
         return sorted(json.loads(harness.fetch(harness.url(task, "/")))["version"] for task in tasks)
 
     # --- the working tree
-
-    def git(self, *arguments, check=True, **options):
-        env = {**self.platform.env, "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1"}
-        return harness.run(["git", *arguments], check=check, cwd=self.tree, env=env, **options)
-
-    def make_tree(self):
-        (self.tree / ".github" / "workflows").mkdir(parents=True)
-        for file in WORKFLOWS.glob("cd-*.yml"):
-            shutil.copy(file, self.tree / ".github" / "workflows")
-        (self.tree / "backend").mkdir()
-        shutil.copy(harness.BUILD / "examples" / "backend" / "backend", self.tree / "backend" / "backend")
-        self.git("init", "-q", "-b", "main")
-        self.git("remote", "add", "origin", f"{self.platform.endpoint}/git/{REPOSITORY}.git")
-        for key, value in {"user.name": "Dev", "user.email": "dev@example.com",
-                           "credential.helper": f"!'{harness.KAAPI}' git-credential --data '{self.platform.data}'"}.items():
-            self.git("config", key, value)
-
-    def write(self, path, text):
-        file = self.tree / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def commit(self, message, version=None):
-        """Commits everything; `version` is what the built backend will answer."""
-        if version is not None:
-            self.write("backend/Dockerfile", DOCKERFILE.format(version=version))
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
 
     def push(self, *arguments, check=True):
         """What the pushing terminal shows."""

@@ -9,7 +9,9 @@ import pytest
 
 import harness
 import pipeline
-from pipeline import ENVIRONMENT, PRODUCTION, REPOSITORY, STAGING, workflow
+import team_tree
+from pipeline import workflow
+from team_tree import ENVIRONMENT, PRODUCTION, REPOSITORY, STAGING
 
 # What a person cannot see in the log, in whatever form.
 SECRET = "swordfish-31337"
@@ -17,7 +19,7 @@ SECRET = "swordfish-31337"
 
 @pytest.fixture(scope="module")
 def platform():
-    platform = harness.Platform(region=pipeline.REGION, account=pipeline.ACCOUNT)
+    platform = harness.Platform(region=team_tree.REGION, account=team_tree.ACCOUNT)
     try:
         yield platform.start()
     finally:
@@ -103,7 +105,7 @@ def test_a_failing_build_deploys_nothing_and_the_push_tells_why(deployed):
 def test_a_deployment_that_never_gets_healthy_is_rolled_back_and_its_run_is_red(deployed):
     team = deployed
     serving = team.versions(STAGING)
-    team.write("backend/Dockerfile", pipeline.DOCKERFILE.format(version="sick").replace("PORT=8080", "PORT=8080 UNHEALTHY_AFTER_S=0"))
+    team.write("backend/Dockerfile", team_tree.DOCKERFILE.format(version="sick").replace("PORT=8080", "PORT=8080 UNHEALTHY_AFTER_S=0"))
     team.commit("A version whose health never comes")
     done = team.git("push", "-o", "wait", "origin", "main", check=False)
     shown = done.stdout + done.stderr
@@ -117,18 +119,18 @@ def test_a_deployment_that_never_gets_healthy_is_rolled_back_and_its_run_is_red(
 def test_a_role_that_lacks_a_right_is_told_which(deployed):
     team = deployed
     serving = team.versions(STAGING)
-    policy = json.loads(pipeline.filled("deploy-policy.json"))
+    policy = json.loads(team_tree.filled("deploy-policy.json"))
     policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "RollOut"]
     team.allow(json.dumps(policy))
     try:
         team.commit("Version v3", version="v3")
         done = team.git("push", "-o", "wait", "origin", "main", check=False)
     finally:
-        team.allow(pipeline.filled("deploy-policy.json"))
+        team.allow(team_tree.filled("deploy-policy.json"))
     shown = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0, shown
     assert "AccessDeniedException" in shown and "not authorized to perform: ecs:UpdateService on resource: " in shown, shown
-    assert f"assumed-role/{pipeline.ROLE}/" in shown, shown
+    assert f"assumed-role/{team_tree.ROLE}/" in shown, shown
     assert "because no identity-based policy allows the ecs:UpdateService action" in shown, shown
     assert team.versions(STAGING) == serving
 

@@ -1,13 +1,13 @@
 """What jobs keep: actions/cache, actions/upload-artifact and actions/download-artifact in real runs, started by real pushes."""
 
 import json
-import shutil
 
 import pytest
 
 import harness
 import pipeline
-from pipeline import REPOSITORY, workflow
+from pipeline import workflow
+from team_tree import REPOSITORY, Tree
 
 FILE = ".github/workflows/keep.yml"
 
@@ -16,12 +16,10 @@ class Repository(pipeline.Team):
     """A working tree with `origin`, and nothing in the account: these workflows deploy nothing."""
 
     def __init__(self, platform):
+        Tree.__init__(self, platform.work / "shop", harness.run, platform.env)
         self.platform = platform
-        self.tree = platform.work / "shop"
         self.kaapi("repo", "create", REPOSITORY)
-        self.make_tree()
-        for folder in (".github", "backend"):
-            shutil.rmtree(self.tree / folder)
+        self.create(platform.endpoint, harness.KAAPI, platform.data)
 
     def run(self, text, branch="main"):
         """Pushes this workflow and waits for its run: what the terminal and the log show, and how it ended."""

@@ -156,7 +156,10 @@ std::vector<Finding> check_files(const std::string& data_dir) {
        "if a platform has run here, restore it from a backup; else start one with kaapi up"},
       {identity::key_file_name,
        has_identity ? "restore it from a backup: without it the stored keys cannot be opened" : ""},
-      {"registry-token.key", ""}};
+      {"registry-token.key", ""},
+      {"settings.key", ""},
+      {"actions-issuer.keys", ""},
+      {"runner.token", ""}};
   for (const auto& [name, if_missing] : secrets) {
     if (std::optional<Finding> finding = check_secret(data_dir, name, if_missing)) findings.push_back(*finding);
   }

@@ -40,11 +40,23 @@ std::optional<std::string> read_all(std::istream& input, std::size_t max_bytes) 
 }
 
 // Inside the hook's environment, where objects that are not accepted yet can be seen.
-bool is_forced(const std::string& before, const std::string& after) {
-  git::Command command{{"git", "merge-base", "--is-ancestor", before, after}, {}, ""};
+Result<git::Finished> run_git(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "git");
+  git::Command command{std::move(arguments), {}, ""};
   for (char** variable = environ; *variable != nullptr; ++variable) command.environment.emplace_back(*variable);
-  const Result<git::Finished> finished = git::run(command);
+  return git::run(command);
+}
+
+bool is_forced(const std::string& before, const std::string& after) {
+  const Result<git::Finished> finished = run_git({"merge-base", "--is-ancestor", before, after});
   return !finished || finished->exit_code != 0;
+}
+
+// What cannot be looked at counts as a change.
+bool changes_workflows(const std::string& after) {
+  const Result<git::Finished> finished =
+      run_git({"rev-list", "--max-count=1", after, "--not", "--all", "--", ".github/workflows"});
+  return !finished || finished->exit_code != 0 || !finished->output.empty();
 }
 
 Result<std::vector<RefUpdate>> read_updates(std::istream& input, bool compare) {
@@ -61,6 +73,7 @@ Result<std::vector<RefUpdate>> read_updates(std::istream& input, bool compare) {
     RefUpdate update{words[2], words[0], words[1], false};
     const bool both = update.before != git::no_commit && update.after != git::no_commit;
     update.forced = compare && both && is_forced(update.before, update.after);
+    update.changes_workflows = compare && update.after != git::no_commit && changes_workflows(update.after);
     updates.push_back(std::move(update));
   }
   return updates;

@@ -267,17 +267,39 @@ TEST_F(GitPush, JobsSeeTheirRepositoryOnly) {
   clone.commit("a", "1");
   ASSERT_EQ(clone.git({"push", url(root), "main"}).exit_code, 0);
   ASSERT_TRUE(repositories.create("team/other"));
-  const GitCaller build{"build", "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop/run/1", "team/shop", false};
+  const GitCaller build{"build", "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop/run/1", "team/shop", false,
+                        false};
   job = build;
   const std::string login = "x-access-token:job";
+  EXPECT_NE(run_git("/", {"ls-remote", url(login)}).exit_code, 0) << "permissions: {}";
+  job = GitCaller{build.actor, build.arn, build.repository, true, false};
   EXPECT_EQ(run_git("/", {"ls-remote", url(login)}).exit_code, 0);
   EXPECT_NE(run_git("/", {"ls-remote", url(login, "team/other")}).exit_code, 0);
   const Ran refused = clone.git({"push", url(login), "main:x"});
   EXPECT_NE(refused.exit_code, 0);
   EXPECT_EQ(repositories.refs("team/shop")->size(), 1U);
-  job = GitCaller{build.actor, build.arn, build.repository, true};
+  job = GitCaller{build.actor, build.arn, build.repository, true, true};
   EXPECT_EQ(clone.git({"push", url(login), "main:x"}).exit_code, 0);
   EXPECT_EQ(listener.last().actor, "build");
+  EXPECT_TRUE(listener.last().by_job);
+}
+
+TEST_F(GitPush, JobsPushNoProtectedRefsAndNoWorkflowFiles) {
+  clone.commit("a", "1");
+  ASSERT_EQ(clone.git({"push", url(root), "main"}).exit_code, 0);
+  job = GitCaller{"build", "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop/run/1", "team/shop", true, true};
+  const std::string login = "x-access-token:job";
+  clone.commit("a", "2");
+  EXPECT_THAT(clone.git({"push", url(login), "main"}).text, HasSubstr("is not among those who may push it"));
+  EXPECT_EQ(clone.git({"push", url(login), "main:x"}).exit_code, 0);
+  std::filesystem::create_directories(clone.path() + "/.github/workflows");
+  clone.commit(".github/workflows/cd.yml", "on: push");
+  const Ran refused = clone.git({"push", url(login), "main:y"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.text, HasSubstr("a job cannot change files below .github/workflows"));
+  ASSERT_EQ(clone.git({"push", url(root), "main"}).exit_code, 0);
+  clone.commit("a", "3");
+  EXPECT_EQ(clone.git({"push", url(login), "main:y"}).exit_code, 0) << "they came with somebody else's push";
 }
 
 TEST_F(GitPush, WaitsForRunsAndFailsWithThem) {

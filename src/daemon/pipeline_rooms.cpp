@@ -42,7 +42,7 @@ git::JobCheck job_check(runs::Conductor& conductor, std::string arn_prefix) {
     if (!job) return std::nullopt;
     return git::GitCaller{fmt::format("job {} of {}", job->job_id, job->repository),
                           fmt::format("{}repository/{}/run/{}", arn_prefix, job->repository, job->run_id),
-                          job->repository, job->may_write_code};
+                          job->repository, job->may_read_code, job->may_write_code};
   };
 }
 

@@ -116,11 +116,14 @@ Result<std::string> Gate::authorize(const Caller& caller, std::string_view actio
                                     std::string_view ref) const {
   if (caller.job) {
     const bool own = caller.job->repository == repository;
-    if (own && (action == pull_action || (action == push_action && caller.job->may_write))) {
+    const bool pulls = action == pull_action;
+    if (own && ((pulls && caller.job->may_read) || (action == push_action && caller.job->may_write))) {
       return fmt::format("the token of a job of {}", repository);
     }
     return make_error(aws::access_denied,
-                      own ? "the job has no right to push: give it `permissions: contents: write` in the workflow file"
+                      own ? fmt::format("the job has no right to {}: give it `permissions: contents: {}` in the "
+                                        "workflow file",
+                                        pulls ? "fetch" : "push", pulls ? "read" : "write")
                           : fmt::format("the job may see {} only", caller.job->repository));
   }
   if (!caller.asked) return std::string(config_.auth ? "the account's root" : "authentication is off");

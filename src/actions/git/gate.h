@@ -19,10 +19,10 @@ namespace kaapi::actions::git {
 
 // Somebody whom the policies do not know: a job of the pipeline, with a token of its own.
 struct GitCaller {
-  std::string actor;       // for people: "build of kaapi/shop"
-  std::string arn;         // what protection rules look at
-  std::string repository;  // "OWNER/NAME": the only one it may see
-  bool may_write = false;
+  std::string actor;                         // for people: "build of kaapi/shop"
+  std::string arn;                           // what protection rules look at
+  std::string repository;                    // "OWNER/NAME": the only one it may see
+  bool may_read = false, may_write = false;  // permissions: contents
 };
 // The job of a user name ("x-access-token") and password; nullopt when it is none. Thread-safe.
 using JobCheck = std::function<std::optional<GitCaller>(std::string_view user, std::string_view password)>;

@@ -16,11 +16,12 @@ std::string_view name_of(Rule::Kind kind) {
 }
 
 // ARNs hold no '[' or backslash, which is all that a shell's pattern knows besides * and ?.
-bool is_pusher(const Rule& rule, std::string_view arn) {
-  const std::string text(arn);
-  return rule.pushers.empty() || std::any_of(rule.pushers.begin(), rule.pushers.end(), [&](const std::string& pattern) {
-           return ::fnmatch(pattern.c_str(), text.c_str(), FNM_NOESCAPE) == 0;
-         });
+bool is_pusher(const Rule& rule, const Pusher& pusher) {
+  if (rule.pushers.empty()) return !pusher.is_job;
+  const std::string text(pusher.arn);
+  return std::any_of(rule.pushers.begin(), rule.pushers.end(), [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), text.c_str(), FNM_NOESCAPE) == 0;
+  });
 }
 
 bool matches(const Rule& rule, std::string_view ref) {
@@ -68,7 +69,10 @@ std::vector<const Rule*> rules_of(const std::vector<Rule>& rules, std::string_vi
   return out;
 }
 
-std::optional<std::string> refusal(const std::vector<Rule>& rules, const RefUpdate& update, std::string_view pusher) {
+std::optional<std::string> refusal(const std::vector<Rule>& rules, const RefUpdate& update, const Pusher& pusher) {
+  if (pusher.is_job && update.changes_workflows) {
+    return "a job cannot change files below .github/workflows: leave them to a person's push";
+  }
   for (const Rule* rule : rules_of(rules, update.ref)) {
     const std::string_view kind = name_of(rule->kind);
     if (update.after == no_commit) {
@@ -83,7 +87,7 @@ std::optional<std::string> refusal(const std::vector<Rule>& rules, const RefUpda
     }
     if (!is_pusher(*rule, pusher)) {
       return fmt::format("the {} is protected by the rule '{}', and {} is not among those who may push it", kind,
-                         rule->pattern, pusher);
+                         rule->pattern, pusher.arn);
     }
   }
   return std::nullopt;

@@ -21,7 +21,9 @@ struct Rule {
   Kind kind = Kind::branch;
   std::string pattern;  // GitHub's: "main", "release/**", "v*"
   // Who may push, besides having the right to: ARNs, in which * and ? stand for any text and any character. A session
-  // of a role is "arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION". Empty: everybody who has the right.
+  // of a role is "arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION". A job
+  // is "arn:aws:kaapi:REGION:ACCOUNT:repository/OWNER/NAME/run/NUMBER". Empty: everybody who has the right, but no job:
+  // whoever may push any branch could else push this one by a workflow.
   std::vector<std::string> pushers;
   bool operator==(const Rule&) const = default;
 };
@@ -35,8 +37,14 @@ Result<void> check_rules(const std::vector<Rule>& rules);
 // Rules that match the ref; those that cannot be read match none.
 std::vector<const Rule*> rules_of(const std::vector<Rule>& rules, std::string_view ref);
 
-// Why this change of a ref must not be; nullopt when the rules allow it. `pusher`: an ARN.
-std::optional<std::string> refusal(const std::vector<Rule>& rules, const RefUpdate& update, std::string_view pusher);
+struct Pusher {
+  std::string_view arn;
+  bool is_job = false;
+};
+
+// Why this change of a ref must not be; nullopt when it may. A job changes no workflow files either, in any ref, as
+// with GitHub's GITHUB_TOKEN (GitHub Docs, "Use GITHUB_TOKEN for authentication in workflows").
+std::optional<std::string> refusal(const std::vector<Rule>& rules, const RefUpdate& update, const Pusher& pusher);
 
 std::string rules_text(const std::vector<Rule>& rules);                 // JSON, for the database
 Result<std::vector<Rule>> rules_from_text(std::string_view json_text);  // `Damaged`

@@ -13,7 +13,7 @@ const std::string none(no_commit);
 constexpr std::string_view ann = "arn:aws:iam::123456789012:user/ann";
 
 std::string why(const RefUpdate& update, const std::vector<Rule>& rules = default_rules(), std::string_view who = ann) {
-  return refusal(rules, update, who).value_or("");
+  return refusal(rules, update, {who, false}).value_or("");
 }
 
 TEST(Protection, DefaultKeepsMainAndVersions) {
@@ -38,6 +38,19 @@ TEST(Protection, OnlyPushersPush) {
   EXPECT_EQ(why(update, rules, "arn:aws:sts::123456789012:assumed-role/deploy/me"), "");
   EXPECT_NE(why(update, rules, "arn:aws:iam::123456789012:user/anna"), "");
   EXPECT_EQ(why({"refs/heads/main", a, b, true}, rules, "arn:aws:iam::123456789012:user/bob"), "");
+}
+
+TEST(Protection, JobsPushToProtectedOnesOnlyByName) {
+  constexpr std::string_view arn = "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop/run/7";
+  const Pusher job{arn, true};
+  const RefUpdate main{"refs/heads/main", a, b, false};
+  EXPECT_TRUE(refusal(default_rules(), main, job));
+  EXPECT_TRUE(refusal(default_rules(), {"refs/tags/v1", none, a, false}, job));
+  EXPECT_FALSE(refusal(default_rules(), {"refs/heads/x", a, b, true}, job));
+  const std::vector<Rule> named = {{Rule::Kind::branch, "main", {"arn:*:repository/team/shop/run/*"}}};
+  EXPECT_FALSE(refusal(named, main, job));
+  EXPECT_TRUE(refusal(named, {"refs/heads/x", a, b, false, true}, job)) << "workflow files";
+  EXPECT_FALSE(refusal(named, {"refs/heads/x", a, b, false, true}, {ann, false}));
 }
 
 TEST(Protection, EveryMatchingRuleCounts) {

@@ -21,6 +21,7 @@ Result<RefUpdate> update_from(const json::value& value) {
   fields.read("before", update.before);
   fields.read("after", update.after);
   fields.read("forced", update.forced);
+  fields.read("changes_workflows", update.changes_workflows);
   if (const Result<void> done = fields.done(); !done) return done.error();
   if (!is_ref(update.ref) || !is_commit(update.before) || !is_commit(update.after)) {
     return make_error(errc::invalid, "a ref and two commits");
@@ -33,8 +34,11 @@ Result<RefUpdate> update_from(const json::value& value) {
 json::array updates_json(const std::vector<RefUpdate>& updates) {
   json::array list;
   for (const RefUpdate& update : updates) {
-    list.push_back(json::object{
-        {"ref", update.ref}, {"before", update.before}, {"after", update.after}, {"forced", update.forced}});
+    list.push_back(json::object{{"ref", update.ref},
+                                {"before", update.before},
+                                {"after", update.after},
+                                {"forced", update.forced},
+                                {"changes_workflows", update.changes_workflows}});
   }
   return list;
 }
@@ -70,7 +74,10 @@ void Pushes::end(const std::shared_ptr<Push>& push) {
   }
   if (row == 0) return;
   const std::vector<RefUpdate> updates = applied(push->repository, push->approved);
-  if (!updates.empty()) tell({push->repository, push->caller.actor, push->caller.context.principal_arn, updates});
+  if (!updates.empty()) {
+    tell({push->repository, push->caller.actor, push->caller.context.principal_arn, updates,
+          push->caller.job.has_value()});
+  }
   forget(row);
 }
 
@@ -83,6 +90,7 @@ Result<std::shared_ptr<Push>> Pushes::find(std::string_view token) const {
 std::vector<Refusal> Pushes::refusals(const Push& push, const std::vector<RefUpdate>& updates) const {
   std::vector<Refusal> out;
   const Result<Repository> repository = repositories_.find(push.repository);
+  const Pusher pusher{push.caller.context.principal_arn, push.caller.job.has_value()};
   for (const RefUpdate& update : updates) {
     if (!repository) {
       out.push_back({update.ref, repository.error().message});
@@ -97,7 +105,7 @@ std::vector<Refusal> Pushes::refusals(const Push& push, const std::vector<RefUpd
     if (!right) {
       gate_.record(push.caller, push_action, push.repository, right);
       out.push_back({update.ref, right.error().message});
-    } else if (auto why = refusal(repository->rules, update, push.caller.context.principal_arn)) {
+    } else if (auto why = refusal(repository->rules, update, pusher)) {
       out.push_back({update.ref, std::move(*why)});
     } else if (branch_of(update.ref).empty() && tag_of(update.ref).empty()) {
       out.push_back({update.ref, "only branches and tags (refs/heads/, refs/tags/) are taken"});
@@ -136,7 +144,7 @@ Result<PushReport> Pushes::report(std::string_view token, const std::vector<RefU
     Push& push = **found;
     row = std::exchange(push.row, 0);
     if (row == 0) return make_error(errc::not_found, "this push was told already, or never allowed");
-    event = {push.repository, push.caller.actor, push.caller.context.principal_arn, {}};
+    event = {push.repository, push.caller.actor, push.caller.context.principal_arn, {}, push.caller.job.has_value()};
     // What was approved counts, not what a hook says of it.
     for (const RefUpdate& approved : push.approved) {
       const auto same = [&](const RefUpdate& update) {
@@ -190,8 +198,8 @@ std::vector<RefUpdate> Pushes::applied(const std::string& repository, const std:
 Result<std::int64_t> Pushes::remember(const Push& push, const std::vector<RefUpdate>& updates) {
   const std::string text = json::serialize(json::object{{"updates", updates_json(updates)}});
   return repositories_.database().write([&](store::Session& session) -> Result<std::int64_t> {
-    session.run("INSERT INTO pushes (repository, actor, actor_arn, updates) VALUES (?, ?, ?, ?)", push.repository,
-                push.caller.actor, push.caller.context.principal_arn, text);
+    session.run("INSERT INTO pushes (repository, actor, actor_arn, by_job, updates) VALUES (?, ?, ?, ?, ?)",
+                push.repository, push.caller.actor, push.caller.context.principal_arn, push.caller.job ? 1 : 0, text);
     return session.last_insert_id();
   });
 }
@@ -212,11 +220,13 @@ void Pushes::recover() {
   };
   const auto left = repositories_.database().read([](store::Session& session) -> Result<std::vector<Left>> {
     std::vector<Left> out;
-    store::Statement rows = session.query("SELECT id, repository, actor, actor_arn, updates FROM pushes ORDER BY id");
+    store::Statement rows =
+        session.query("SELECT id, repository, actor, actor_arn, by_job, updates FROM pushes ORDER BY id");
     while (rows.step()) {
-      out.push_back({rows.number(0),
-                     {std::string(rows.text(1)), std::string(rows.text(2)), std::string(rows.text(3)), {}},
-                     std::string(rows.text(4))});
+      out.push_back(
+          {rows.number(0),
+           {std::string(rows.text(1)), std::string(rows.text(2)), std::string(rows.text(3)), {}, rows.number(4) != 0},
+           std::string(rows.text(5))});
     }
     return out;
   });

@@ -46,7 +46,10 @@ CREATE TABLE mirrors (
 );
 )sql";
 
-constexpr std::string_view all[] = {first};
+// What a job pushes starts no runs, also when the platform died in between.
+constexpr std::string_view pushes_of_jobs = "ALTER TABLE pushes ADD COLUMN by_job INTEGER NOT NULL DEFAULT 0";
+
+constexpr std::string_view all[] = {first, pushes_of_jobs};
 
 }  // namespace
 

@@ -10,7 +10,8 @@ namespace kaapi::actions {
 struct RefUpdate {
   std::string ref;  // "refs/heads/main"
   std::string before, after;
-  bool forced = false;  // `before` is no ancestor of `after`
+  bool forced = false;             // `before` is no ancestor of `after`
+  bool changes_workflows = false;  // commits that are new in the repository change files below .github/workflows
 };
 
 struct PushEvent {
@@ -18,6 +19,7 @@ struct PushEvent {
   std::string actor;       // a short name for people: a user, a role session, "root"
   std::string actor_arn;
   std::vector<RefUpdate> updates;
+  bool by_job = false;  // with a job's token: starts no runs, or a workflow could start itself for ever
 };
 
 // A run that can be followed: GET `path` of the platform with `token` as Bearer yields follow.h's events.

@@ -127,6 +127,8 @@ class Child {
     const int high_program = ::fcntl(program, F_DUPFD_CLOEXEC, 10);
     ::dup2(high_input, STDIN_FILENO);
     ::dup2(high_line, action_socket);
+    // System V memory and message queues of its own. In a container the kernel may refuse; then jobs share them.
+    if (config_.user) ::unshare(CLONE_NEWIPC);
     if (::chdir(folder_.c_str()) != 0 || (config_.user && !become(*config_.user))) ::_exit(job_broken);
     ::umask(022);
     ::syscall(SYS_execveat, high_program, "", argv, env, AT_EMPTY_PATH);
@@ -225,7 +227,10 @@ void remove_containers(const std::string& folder, const std::string& label) {
 }
 
 void clean_up(const std::string& folder, std::string_view job_id, const std::optional<JobUser>& user, bool orderly) {
-  if (user) end_processes_of(*user);
+  if (user) {
+    end_processes_of(*user);
+    delete_files_of(*user);
+  }
   if (!orderly) end_processes_in(folder);
   if (::access((folder + "/containers").c_str(), F_OK) == 0) {
     remove_containers(folder, fmt::format("{}={}", container_label, job_id));

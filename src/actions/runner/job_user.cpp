@@ -31,6 +31,14 @@ std::vector<gid_t> docker_groups() {
   return {about.st_gid};
 }
 
+// Those of a named user are the administrator's choice: who is not in the docker group gets no Docker.
+std::vector<gid_t> groups_of(const std::string& name, gid_t first) {
+  std::array<gid_t, 256> groups{};
+  int count = static_cast<int>(groups.size());
+  if (::getgrouplist(name.c_str(), first, groups.data(), &count) < 0) return {first};
+  return {groups.begin(), groups.begin() + count};
+}
+
 // Two runners that gave one uid to their jobs would end each other's, and the jobs could read each other's files.
 Result<SlotUser> claim_user(JobUser user) {
   const std::string folder(job_uid_folder);
@@ -55,8 +63,10 @@ Result<SlotUser> slot_user(std::string_view mode) {
   const bool root = ::geteuid() == 0;
   if (mode == "off" || (mode == "auto" && !root)) return SlotUser();
   JobUser user;
-  user.groups = docker_groups();
-  if (mode == "auto") return claim_user(std::move(user));
+  if (mode == "auto") {
+    user.groups = docker_groups();
+    return claim_user(std::move(user));
+  }
   if (!root) {
     return make_error(errc::invalid, fmt::format("--job-user {}: only root can run jobs as another user", mode));
   }
@@ -69,6 +79,7 @@ Result<SlotUser> slot_user(std::string_view mode) {
   }
   user.uid = found->pw_uid;
   user.gid = found->pw_gid;
+  user.groups = groups_of(name, user.gid);
   return SlotUser{user};
 }
 
@@ -86,6 +97,20 @@ void end_processes_of(const JobUser& user) {
     ::_exit(0);
   }
   if (child > 0) ::waitpid(child, nullptr, 0);
+}
+
+void delete_files_of(const JobUser& user) {
+  if (!user.own) return;
+  for (const char* const folder : {"/tmp", "/var/tmp", "/dev/shm"}) {
+    std::error_code failed;
+    std::vector<std::string> left;
+    for (auto at = fs::directory_iterator(folder, failed); !failed && at != fs::directory_iterator();
+         at.increment(failed)) {
+      struct stat about {};
+      if (::lstat(at->path().c_str(), &about) == 0 && about.st_uid == user.uid) left.push_back(at->path().string());
+    }
+    for (const std::string& path : left) delete_folder(path);
+  }
 }
 
 void end_processes_in(const std::string& job_folder) {

@@ -23,7 +23,7 @@ inline constexpr std::string_view job_uid_folder = "/run/kaapi-job-users";
 struct JobUser {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::vector<gid_t> groups;  // besides: that of the docker socket
+  std::vector<gid_t> groups;  // besides: that of the docker socket; of a named user its own
   bool own = false;           // nobody else has this uid, so that all its processes may be ended
 };
 
@@ -44,6 +44,9 @@ bool become(const JobUser& user);
 
 // Ends all processes of a uid that is the job's own.
 void end_processes_of(const JobUser& user);
+// Deletes what a uid that is the job's own has left where everybody may write: /tmp, /var/tmp and /dev/shm. The next
+// job with this uid is perhaps of another repository.
+void delete_files_of(const JobUser& user);
 // Ends the processes that were started with this folder as their RUNNER_TEMP's beginning: those of a job whose process
 // ended too early to do it.
 void end_processes_in(const std::string& job_folder);

@@ -101,7 +101,10 @@ Result<void> Supervisor::start() {
     JobChildConfig slot;
     slot.user = user->user;
     // Nobody else has it: what runs as it was left behind.
-    if (slot.user) end_processes_of(*slot.user);
+    if (slot.user) {
+      end_processes_of(*slot.user);
+      delete_files_of(*slot.user);
+    }
     claims_.push_back(std::move(user->claim));
     slot.work_folder = config_.work_folder;
     slot.program = config_.program;

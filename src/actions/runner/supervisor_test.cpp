@@ -45,9 +45,9 @@ TEST(Supervisor, RunsAJobAndTidiesUp) {
   Rig rig;
   rig.start();
   // It leaves a process behind, which says who it is.
-  rig.platform.offer(
-      message_of(job_of("- run: |\n    id -u; stat -c %a $RUNNER_WORKSPACE/../..; echo done\n    setsid tail -f "
-                        "/dev/null > /dev/null 2>&1 &\n    echo stray=$!")));
+  rig.platform.offer(message_of(
+      job_of("- run: |\n    id -u; stat -c %a $RUNNER_WORKSPACE/../..; echo done\n    setsid tail -f "
+             "/dev/null > /dev/null 2>&1 &\n    echo left=$(mktemp -d /tmp/kaapi-left.XXXXXX) ok\n    echo stray=$!")));
   const auto completion = rig.platform.wait_completion();
   ASSERT_TRUE(completion);
   EXPECT_EQ(completion->conclusion, "success") << rig.platform.log_text();
@@ -60,6 +60,14 @@ TEST(Supervisor, RunsAJobAndTidiesUp) {
   EXPECT_FALSE(std::filesystem::exists(rig.folder.file("work/job-11")));
   const std::string log = rig.platform.log_text();
   EXPECT_THAT(log, HasSubstr("\n700\ndone\n"));
+  const std::size_t left = log.rfind("left=") + std::string_view("left=").size();
+  const std::string path = log.substr(left, log.find(' ', left) - left);
+  EXPECT_THAT(path, testing::StartsWith("/tmp/kaapi-left."));
+  if (::geteuid() == 0) {
+    EXPECT_FALSE(std::filesystem::exists(path)) << "the next job of this user could read it";
+  } else {
+    std::filesystem::remove_all(path);
+  }
   // The first one is the script, as the log shows it.
   const std::size_t at = log.rfind("stray=") + std::string_view("stray=").size();
   const auto stray = parse_number(log.substr(at, log.find('\n', at) - at));
@@ -67,6 +75,17 @@ TEST(Supervisor, RunsAJobAndTidiesUp) {
   EXPECT_NE(::kill(static_cast<pid_t>(*stray), 0), 0) << "the process that the job left runs on";
   EXPECT_EQ(rig.platform.acquires.at(0).name, "r1");
   EXPECT_EQ(rig.platform.steps.at(1).conclusion, "success");
+}
+
+TEST(Supervisor, ANamedUserHasItsOwnGroups) {
+  if (::geteuid() != 0) {
+    EXPECT_EQ(slot_user("nobody").error().code, errc::invalid);
+    return;
+  }
+  const Result<SlotUser> nobody = slot_user("nobody");
+  ASSERT_TRUE(nobody) << nobody.error().message;
+  EXPECT_EQ(nobody->user->groups, std::vector<gid_t>{nobody->user->gid}) << "not that of the Docker socket";
+  EXPECT_EQ(slot_user("no-such-user").error().code, errc::not_found);
 }
 
 TEST(Supervisor, TellsOfAJobProcessThatDies) {

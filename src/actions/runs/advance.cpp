@@ -195,8 +195,8 @@ class Advance {
     }
     if (!job.reviewers.empty() && !job.approved) {
       return set(job, Status::waiting,
-                 fmt::format("waits for a review of the environment {} by {}", job.environment,
-                             fmt::join(job.reviewers, " or ")));
+                 fmt::format("waits for a review of the environment {} by {}: kaapi run approve {}", job.environment,
+                             fmt::join(job.reviewers, " or "), run_.id));
     }
     if (job.wait_until && *job.wait_until > now_) {
       return set(job, Status::waiting,

@@ -26,9 +26,10 @@ struct BoardSettings {
   Duration lost_after = runner_lost_after;
   // A runner that says what it runs and does not name a job has lost it; requests that cross each other have so long.
   Duration unknown_after = std::chrono::seconds(10);
-  Duration queue_limit = std::chrono::hours(24);      // GitHub's: a job that no runner takes fails
-  Duration cancel_grace = std::chrono::minutes(5);    // for steps with always(), once a job shall end
-  Duration timeout_grace = std::chrono::seconds(60);  // the runner ends a job in time itself
+  Duration queue_limit = std::chrono::hours(24);        // GitHub's: a job that no runner takes fails
+  Duration review_limit = std::chrono::hours(30 * 24);  // GitHub's: a job that nobody reviews fails
+  Duration cancel_grace = std::chrono::minutes(5);      // for steps with always(), once a job shall end
+  Duration timeout_grace = std::chrono::seconds(60);    // the runner ends a job in time itself
 };
 
 // Not thread-safe. `facts` must outlive it.

@@ -113,8 +113,23 @@ void Board::lose(Run& run, Job& job, const std::string& reason, Time now) {
   open_.insert(run.id);
 }
 
+namespace {
+
+bool awaits_review(const Job& job) {
+  return job.status == Status::waiting && !job.reviewers.empty() && !job.approved;
+}
+
+}  // namespace
+
 bool Board::due(Run& run, Job& job, Time now) {
   if (job.status == Status::waiting && job.wait_until && *job.wait_until <= now) return true;
+  if (awaits_review(job) && job.created + settings_.review_limit <= now) {
+    complete(job, Outcome::failure,
+             fmt::format("nobody reviewed the environment {} within {} days", job.environment,
+                         std::chrono::duration_cast<std::chrono::hours>(settings_.review_limit).count() / 24),
+             now);
+    return true;
+  }
   if (job.status == Status::queued && job.queued && *job.queued + settings_.queue_limit <= now) {
     complete(job, Outcome::failure,
              fmt::format("no runner with the labels {} took it within {} hours", fmt::join(job.labels, ", "),
@@ -166,6 +181,7 @@ std::optional<Time> Board::next_due() const {
       if (job.status == Status::waiting && job.wait_until && (job.reviewers.empty() || job.approved)) {
         consider(*job.wait_until);
       }
+      if (awaits_review(job)) consider(job.created + settings_.review_limit);
       if (job.status == Status::queued && job.queued) consider(*job.queued + settings_.queue_limit);
       if (job.status != Status::in_progress) continue;
       if (job.cancel_at) consider(*job.cancel_at + settings_.cancel_grace);

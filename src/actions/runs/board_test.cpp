@@ -322,6 +322,15 @@ TEST_F(BoardTest, WhatNoRunnerTakesFailsAtLast) {
   EXPECT_EQ(desk.job(run, "a").reason, "no runner with the labels gpu took it within 24 hours");
 }
 
+TEST_F(BoardTest, WhatNobodyReviewsFailsAtLast) {
+  desk.facts.rules.reviewers = {"arn:bea"};
+  const std::int64_t run =
+      desk.add("on: push\njobs:\n  a: {runs-on: x, environment: production, steps: [{run: make}]}\n");
+  EXPECT_EQ(desk.board.next_due(), desk.now + desk.settings.review_limit);
+  desk.pass(desk.settings.review_limit);
+  EXPECT_EQ(desk.job(run, "a").reason, "nobody reviewed the environment production within 30 days");
+}
+
 TEST_F(BoardTest, FailedJobsRunAgainWithWhatNeedsThem) {
   const std::int64_t id = desk.add(R"(
 on: push

@@ -74,7 +74,7 @@ struct RunnerView {
 struct JobAccess {
   std::int64_t run_id = 0, job_id = 0;
   std::string repository, ref, default_branch;
-  bool may_write_code = false;
+  bool may_read_code = false, may_write_code = false;
   bool may_ask_token = false;
   JobFacts facts;
 };

@@ -110,6 +110,10 @@ void Conductor::push_ref(const PushEvent& event, const RefUpdate& update, PushRe
   const Result<std::string> default_branch = source_.default_branch(event.repository);
   const std::string branch = default_branch ? *default_branch : "main";
   if (update.ref == "refs/heads/" + branch) reschedule(event.repository, workflows);
+  if (event.by_job) {
+    return report.lines.push_back(
+        fmt::format("{}: nothing was started, as a job pushed it: kaapi run start FILE starts one", name));
+  }
   if (asks_to_skip(commit->message)) {
     return report.lines.push_back(
         fmt::format("{}: nothing was started, as the message of {} asks", name, commit->sha.substr(0, 7)));

@@ -105,8 +105,10 @@ std::optional<JobAccess> Conductor::job_access(std::string_view token) {
   }
   const Run& run = place.active->run;
   const RunFiles& files = *place.active->files;
-  JobAccess access{run.id, place.job->id, run.repository, run.ref, run.default_branch, false, false, {}};
-  access.may_write_code = access_of(run, files, *place.job, "contents") == workflow::Access::write;
+  JobAccess access{run.id, place.job->id, run.repository, run.ref, run.default_branch, false, false, false, {}};
+  const workflow::Access contents = access_of(run, files, *place.job, "contents");
+  access.may_read_code = contents != workflow::Access::none;
+  access.may_write_code = contents == workflow::Access::write;
   access.may_ask_token = access_of(run, files, *place.job, "id-token") == workflow::Access::write;
   access.facts = job_facts(run, files, *place.job);
   return access;

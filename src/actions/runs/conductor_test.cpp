@@ -48,6 +48,14 @@ TEST_F(ConductorTest, PathsAreLookedAt) {
   EXPECT_EQ(house.push(sha).runs.size(), 1U);
 }
 
+TEST_F(ConductorTest, WhatAJobPushesStartsNothing) {
+  const std::string sha = house.source.add(1, {{"a.yml", job_of("push")}});
+  const RefUpdate update{"refs/heads/main", commit_id(0), sha, false};
+  EXPECT_THAT(conductor().pushed({"kaapi/demo", "job 1", "", {update}, true}).lines,
+              Contains(HasSubstr("main: nothing was started, as a job pushed it")));
+  EXPECT_TRUE(runs().empty());
+}
+
 TEST_F(ConductorTest, SkipCiStartsNothingAndADeletionNeitherDoes) {
   const std::string sha = house.source.add(1, {{"a.yml", job_of("push")}});
   house.source.commits[sha].message = "Fix a typo [skip ci]";

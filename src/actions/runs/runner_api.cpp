@@ -114,9 +114,9 @@ Response RunnerApi::operator()(const http::RequestHead& head, http::BodyReader& 
     if (!decoded) return failure(400, "the path has a broken escape");
     call.path.push_back(std::move(*decoded));
   }
-  constexpr std::string_view scheme = "Bearer ";
+  constexpr std::string_view scheme = "bearer ";  // in any case: RFC 9110, section 11.1
   const std::string_view authorization = head.headers.find("Authorization").value_or("");
-  if (authorization.starts_with(scheme)) call.token = trim(authorization.substr(scheme.size()));
+  if (lower(authorization.substr(0, scheme.size())) == scheme) call.token = trim(authorization.substr(scheme.size()));
   if (call.token.empty()) return failure(401, "a token is missing: send it as Authorization: Bearer TOKEN");
   return route(call);
 }

@@ -75,6 +75,8 @@ TEST_F(RunnerApiTest, APushBecomesARunThatARunnerTakesAndEnds) {
   EXPECT_EQ(house.ask("GET", path + "commands", job.token).status, 204);
   EXPECT_EQ(text_of(house.ask("GET", path + "id-token?audience=sts", job.token)),
             R"({"value":"kaapi/demo staging sts"})");
+  EXPECT_EQ(house.ask("GET", path + "id-token?audience=sts", job.token, "", "bearer").status, 200)
+      << "as curl lines do";
   EXPECT_TRUE(house.complete(job));
   EXPECT_TRUE(house.complete(job)) << "again, as when the answer was lost";
   EXPECT_FALSE(house.complete(job, "failure"));

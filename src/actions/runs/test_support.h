@@ -205,13 +205,13 @@ struct House {
         {"kaapi/demo", "ada", "arn:aws:iam::123456789012:user/ada", {{ref, commit_id(0), sha, false}}});
   }
   http::Response ask(const std::string& method, const std::string& path, const std::string& token,
-                     const std::string& body = "") const {
+                     const std::string& body = "", std::string_view scheme = "Bearer") const {
     http::RequestHead head;
     head.method = method;
     head.target = "/runner/v1/" + path;
     head.path = head.target.substr(0, head.target.find('?'));
     if (head.target.find('?') != std::string::npos) head.query = head.target.substr(head.target.find('?') + 1);
-    head.headers.add("Authorization", "Bearer " + token);
+    head.headers.add("Authorization", fmt::format("{} {}", scheme, token));
     TextReader reader(body);
     return (*api)(head, reader);
   }

@@ -25,6 +25,11 @@ std::string percent_encode(std::string_view text, bool keep_slash = false);
 // nullopt on a broken escape. '+' stays '+' unless `plus_is_space` (form bodies).
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 
+// The text with U+FFFD for every byte that belongs to no character (RFC 3629): what people and programs wrote may be
+// anything, JSON and databases hold text.
+std::string as_utf8(std::string_view bytes);
+// Where the first such byte is; nullopt: it is all text.
+std::optional<std::size_t> find_broken_utf8(std::string_view bytes);
 // A whole decimal number without sign, or nullopt.
 std::optional<std::int64_t> parse_number(std::string_view text);
 

@@ -60,7 +60,7 @@ bool is_ref(std::string_view ref) {
   const auto bad = [&](char c) {
     return static_cast<unsigned char>(c) < 0x20U || never.find(c) != std::string_view::npos;
   };
-  if (std::any_of(ref.begin(), ref.end(), bad)) return false;
+  if (std::any_of(ref.begin(), ref.end(), bad) || find_broken_utf8(ref)) return false;
   const std::vector<std::string> parts = split(ref, '/');
   return parts.size() > 1 && std::all_of(parts.begin(), parts.end(), is_ref_part);
 }

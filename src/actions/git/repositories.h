@@ -92,6 +92,7 @@ class Repositories final : public Source {
   Result<std::string> place(std::string_view name) const;
   std::string branch_of_head(std::string_view name) const;
   Repository read_row(store::Statement& row) const;
+  Result<std::string> begin_of_new(const std::string& place, const std::string& commit) const;
   Result<void> require_commit(std::string_view name, const std::string& place, std::string_view sha) const;
 
   store::Database& database_;

@@ -92,6 +92,43 @@ TEST_F(RepositoriesTest, GiveChangedPaths) {
   EXPECT_EQ(repositories.changed("team/shop", std::string(40, 'f'), last, 10).error().code, errc::not_found);
 }
 
+TEST_F(RepositoriesTest, GiveThePathsOfAllNewCommitsOfANewBranch) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  clone.commit("a", "1");
+  push("main");
+  clone.git({"checkout", "--quiet", "-b", "topic"});
+  clone.commit("src/b", "2");
+  const std::string last = clone.commit("README", "3");
+  push("topic");
+  using Paths = std::vector<std::string>;
+  const std::string none(no_commit);
+  EXPECT_EQ(repositories.changed("team/shop", none, last, 10)->value(), (Paths{"README", "src/b"}));
+  // A branch where another one is already brings nothing new.
+  push("topic:again");
+  EXPECT_EQ(repositories.changed("team/shop", none, last, 10)->value(), Paths{"README"});
+}
+
+TEST_F(RepositoriesTest, GiveTheWholeTreeOfTheFirstBranch) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  clone.commit("a", "1");
+  const std::string last = clone.commit("b", "2");
+  push("main");
+  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, 10)->value(),
+            (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(RepositoriesTest, GiveTextWhateverCommitsHold) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  ASSERT_EQ(clone.git({"config", "i18n.commitEncoding", "UTF-8"}).exit_code, 0);
+  const std::string sha = clone.commit("a", "1", "caf\xE9");
+  push("main");
+  const Result<Commit> commit = repositories.commit("team/shop", sha);
+  ASSERT_TRUE(commit) << commit.error().message;
+  EXPECT_EQ(commit->message, "caf\xEF\xBF\xBD");
+  EXPECT_FALSE(is_ref("refs/heads/caf\xE9"));
+  EXPECT_TRUE(is_ref("refs/heads/caf\xC3\xA9"));
+}
+
 TEST_F(RepositoriesTest, GiveCommitsAndResolveRefs) {
   ASSERT_TRUE(repositories.create("team/shop"));
   const std::string sha = clone.commit("a", "1", "Subject\n\nBody of it");

@@ -12,6 +12,8 @@ namespace {
 constexpr std::string_view workflow_folder = ".github/workflows/";
 constexpr std::size_t max_tree_bytes = 4 * 1024 * 1024;  // of the listing of that folder
 constexpr std::size_t max_commit_bytes = 1024 * 1024;
+constexpr std::size_t max_new_commits_bytes = 8UL * 1024 * 1024;                     // of a new branch, or all its refs
+constexpr std::string_view empty_tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";  // SHA-1
 constexpr std::size_t max_path_bytes = 4096;
 
 struct TreeEntry {
@@ -102,6 +104,33 @@ Result<std::vector<SourceFile>> Repositories::workflow_files(std::string_view re
   return files_of(std::move(*entries), *printed);
 }
 
+// What a new branch at this commit begins from: the parent of the deepest commit that no other branch or tag has, as
+// GitHub ("Workflow syntax", "Git diff comparisons"). The commit itself stands for nothing new, so that `show` tells.
+Result<std::string> Repositories::begin_of_new(const std::string& place, const std::string& commit) const {
+  const Limits limits{max_new_commits_bytes, std::chrono::seconds(60)};
+  const Result<std::string> listed =
+      git(place, {"for-each-ref", "--format=%(objectname) %(*objectname)", "refs/heads", "refs/tags"}, {}, limits);
+  if (!listed) return listed.error();
+  std::size_t here = 0;
+  std::string wanted = commit + "\n--not\n";
+  for (const std::string& line : split(*listed, '\n')) {
+    const std::size_t space = std::min(line.find(' '), line.size());
+    const std::string other = line.size() > space + 1 ? line.substr(space + 1) : line.substr(0, space);
+    if (other == commit) {
+      ++here;
+    } else if (!other.empty()) {
+      wanted += other + "\n";
+    }
+  }
+  if (here > 1) return std::string(no_commit);
+  const Result<std::string> fresh = git(place, {"rev-list", "--topo-order", "--parents", "--stdin"}, wanted, limits);
+  if (!fresh) return fresh.error();
+  const std::string_view all = trim(*fresh);
+  if (all.empty()) return std::string(no_commit);
+  const std::vector<std::string> deepest = split(all.substr(all.rfind('\n') + 1), ' ');
+  return deepest.size() > 1 ? deepest[1] : std::string(empty_tree);
+}
+
 Result<std::optional<std::vector<std::string>>> Repositories::changed(std::string_view repository,
                                                                       std::string_view before, std::string_view after,
                                                                       std::size_t limit) const {
@@ -112,11 +141,18 @@ Result<std::optional<std::vector<std::string>>> Repositories::changed(std::strin
     if (!is_commit(sha)) return require_commit(repository, *where, sha).error();
   }
   std::vector<std::string> arguments;
+  std::string base(before);
   if (before == no_commit) {
+    const Result<std::string> from = begin_of_new(*where, std::string(after));
+    // Too much is new to tell.
+    if (!from && from.error().code == errc::too_large) return Paths();
+    if (from) base = *from;
+  }
+  if (base == no_commit) {
     arguments = {
         "show", "--format=", "-z", "--name-only", "--no-renames", "--diff-merges=first-parent", std::string(after)};
   } else {
-    arguments = {"diff-tree", "-r", "-z", "--name-only", "--no-renames", std::string(before), std::string(after)};
+    arguments = {"diff-tree", "-r", "-z", "--name-only", "--no-renames", base, std::string(after)};
   }
   const Limits limits{(limit + 1) * max_path_bytes, std::chrono::seconds(60)};
   const Result<std::string> printed = git(*where, std::move(arguments), {}, limits);
@@ -151,10 +187,10 @@ Result<Commit> Repositories::commit(std::string_view repository, std::string_vie
     return make_error(errc::unavailable, fmt::format("git's words on commit {} cannot be read", sha));
   Commit commit;
   commit.sha = parts[0];
-  commit.author_name = parts[1];
-  commit.author_email = parts[2];
+  commit.author_name = as_utf8(parts[1]);
+  commit.author_email = as_utf8(parts[2]);
   commit.time = from_millis(parse_number(parts[3]).value_or(0) * 1000);
-  commit.message = trim(parts[4]);
+  commit.message = as_utf8(trim(parts[4]));
   return commit;
 }
 

@@ -14,11 +14,6 @@ namespace kaapi::actions::runs {
 
 inline constexpr std::int64_t max_job_log_bytes = 256LL * 1024 * 1024;  // what comes beyond is not kept
 inline constexpr std::int64_t max_log_read_bytes = 1024LL * 1024;
-
-// Logs are what programs print, which need not be text: bytes that are no UTF-8 become U+FFFD, because JSON holds
-// nothing else.
-std::string as_utf8(std::string_view bytes);
-
 // Thread-safe.
 class JobLogs {
  public:

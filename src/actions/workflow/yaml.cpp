@@ -12,6 +12,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/text.h"
+
 namespace kaapi::actions::workflow {
 namespace {
 
@@ -282,6 +284,14 @@ YamlNode read_yaml(std::string_view text, Faults& faults) {
     return {};
   }
   Builder builder(faults);
+  if (const auto broken = find_broken_utf8(text)) {
+    const std::string_view before = text.substr(0, *broken);
+    const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+    const std::size_t line_begin = line == 0 ? 0 : before.rfind('\n') + 1;
+    faults.add({line + 1, *broken - line_begin + 1},
+               fmt::format("the byte 0x{:02X} is no text: expected UTF-8", static_cast<unsigned char>(text[*broken])));
+    return {};
+  }
   try {
     std::istringstream in{std::string(text)};
     YAML::Parser parser(in);

@@ -79,6 +79,10 @@ TEST(Yaml, EverythingIsBounded) {
   EXPECT_THAT(fault_of(keys), HasSubstr("keys"));
 }
 
+TEST(Yaml, BytesThatAreNoTextAreAFault) {
+  EXPECT_EQ(fault_of("a: b\nc: caf\xE9\n"), "x.yml:2:7: the byte 0xE9 is no text: expected UTF-8");
+}
+
 TEST(Yaml, FaultsTellTheirPlace) {
   EXPECT_THAT(fault_of("a: 1\nb: 2\na: 3\n"), HasSubstr("x.yml:3:1: the key \"a\" stands twice"));
   EXPECT_THAT(fault_of("a: [1\nb: 2\n"), HasSubstr("no valid YAML"));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "actions/git/git.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -32,6 +33,14 @@ Result<std::string> unsealed(const store::Sealer& sealer, std::string_view bytes
 
 bool is_mirrored(std::string_view ref) {
   return !branch_of(ref).empty() || !tag_of(ref).empty();
+}
+
+std::map<std::string, std::string> refs_from(std::string_view text) {
+  std::map<std::string, std::string> refs;
+  const Result<json::value> parsed = parse_json(text);
+  if (!parsed || !parsed->is_object()) return refs;
+  for (const auto& [ref, commit] : parsed->get_object()) refs[ref] = string_member(*parsed, ref);
+  return refs;
 }
 
 Error no_mirror(std::string_view repository) {
@@ -105,7 +114,7 @@ void Mirrors::stop() {
 void Mirrors::plan_all() {
   const auto all = repositories_.database().read([](store::Session& session) -> Result<std::vector<std::string>> {
     std::vector<std::string> out;
-    store::Statement rows = session.query("SELECT repository FROM mirrors WHERE every_s > 0");
+    store::Statement rows = session.query("SELECT repository FROM mirrors");
     while (rows.step()) out.emplace_back(rows.text(0));
     return out;
   });
@@ -138,11 +147,23 @@ void Mirrors::run() {
     const Result<std::vector<RefUpdate>> fetched = fetch(*repository);
     if (!fetched && fetched.error().code == errc::not_found) continue;
     if (!fetched) log::warn("git", "{} is not up to date: {}", *repository, fetched.error().message);
-    const Result<Row> now = row(*repository);
-    if (!now || now->every.count() == 0) continue;
+    const std::optional<std::chrono::seconds> pause = pause_after(*repository, fetched.has_value());
     const std::lock_guard lock(mutex_);
-    due_.try_emplace(*repository, Steady::now() + now->every);
+    if (pause) due_.try_emplace(*repository, Steady::now() + *pause);
   }
+}
+
+std::optional<std::chrono::seconds> Mirrors::pause_after(const std::string& repository, bool good) {
+  const Result<Row> now = row(repository);
+  const std::lock_guard lock(mutex_);
+  if (good || !now) failures_.erase(repository);
+  if (!now) return std::nullopt;
+  const std::chrono::seconds every = now->every;
+  if (good) return every.count() == 0 ? std::nullopt : std::optional(every);
+  // A webhook comes once, so whoever has only that tries again too.
+  const int failures = std::min(failures_[repository]++, 10);
+  const auto retry = std::min<std::chrono::seconds>(first_mirror_retry * (1 << failures), longest_mirror_retry);
+  return every.count() == 0 ? retry : std::min(every, retry);
 }
 
 Result<std::string> Mirrors::set(const MirrorSpec& spec) {
@@ -150,6 +171,18 @@ Result<std::string> Mirrors::set(const MirrorSpec& spec) {
   if (!repositories_.find(spec.repository)) {
     const Result<Repository> made = repositories_.create(spec.repository);
     if (!made) return made.error();
+  }
+  if (!find(spec.repository)) {
+    const auto refs = repositories_.refs(spec.repository);
+    if (!refs) return refs.error();
+    if (!refs->empty()) {
+      return make_error(
+          errc::conflict,
+          fmt::format("{} has {} branches and tags of its own, which a mirror would replace: take another "
+                      "name (--repo), or delete it first (kaapi repo delete {})",
+                      spec.repository, refs->size(), spec.repository),
+          409);
+    }
   }
   const std::string secret = spec.webhook ? ids_.hex(secret_digits) : std::string();
   const std::string password = sealed(sealer_, spec.password, spec.repository, "password");
@@ -160,8 +193,11 @@ Result<std::string> Mirrors::set(const MirrorSpec& spec) {
       return make_error(errc::too_large, fmt::format("there are {} mirrors, which is the most", max_mirrors));
     }
     store::Statement insert = session.query(
-        "INSERT OR REPLACE INTO mirrors (repository, url, every_s, username, password, webhook_secret) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO mirrors (repository, url, every_s, username, password, webhook_secret) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (repository) DO UPDATE SET every_s = excluded.every_s, username = excluded.username, "
+        "password = excluded.password, webhook_secret = excluded.webhook_secret, url = excluded.url, "
+        // Of another remote, what changes is told only after its first fetch.
+        "synced = synced AND url = excluded.url, told = CASE WHEN url = excluded.url THEN told ELSE '' END",
         spec.repository, spec.url, spec.every.count(), spec.username);
     insert.bind_blob(5, password).bind_blob(6, sealed_secret);
     insert.run();
@@ -204,13 +240,13 @@ Result<Mirrors::Row> Mirrors::row(std::string_view repository) const {
   std::string secret;
   Result<Row> found = repositories_.database().read([&](store::Session& session) -> Result<Row> {
     store::Statement row = session.query(
-        "SELECT url, every_s, username, password, webhook_secret, synced FROM mirrors WHERE repository = ?",
+        "SELECT url, every_s, username, password, webhook_secret, synced, told FROM mirrors WHERE repository = ?",
         repository);
     if (!row.step()) return no_mirror(repository);
     password = row.blob(3);
     secret = row.blob(4);
     return Row{std::string(row.text(0)), std::string(row.text(2)), "", "", std::chrono::seconds(row.number(1)),
-               row.number(5) != 0};
+               row.number(5) != 0,       refs_from(row.text(6))};
   });
   if (!found) return found;
   Result<std::string> open_password = unsealed(sealer_, password, repository, "password");
@@ -223,8 +259,8 @@ Result<Mirrors::Row> Mirrors::row(std::string_view repository) const {
 }
 
 Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) const {
-  // No redirects to elsewhere: the URL is what somebody with the right to mirror has named.
-  std::vector<std::pair<std::string, std::string>> settings = {{"http.followRedirects", "initial"},
+  // No redirects, which would take the password along: the URL is what somebody with the right to mirror has named.
+  std::vector<std::pair<std::string, std::string>> settings = {{"http.followRedirects", "false"},
                                                                {"fetch.fsckObjects", "true"},
                                                                {"http.lowSpeedLimit", "1"},
                                                                {"http.lowSpeedTime", "120"}};
@@ -241,7 +277,11 @@ Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) 
   const Result<Finished> finished = git::run(command, {}, {64 * 1024, fetch_timeout, stop_event_.get()});
   if (!finished) return finished.error();
   if (finished->exit_code == 0) return ok();
-  return make_error(errc::unavailable, fmt::format("{} cannot be fetched: {}", row.url, said(finished->errors)));
+  std::string why = fmt::format("{} cannot be fetched: {}", row.url, said(finished->errors));
+  if (why.find("redirect") != std::string::npos || why.find("error: 30") != std::string::npos) {
+    why += "; it redirects, which is not followed: mirror the URL that it leads to";
+  }
+  return make_error(errc::unavailable, std::move(why));
 }
 
 Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
@@ -255,12 +295,14 @@ Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
   if (!fetched) return fetched.error();
   const auto after = repositories_.refs(repository);
   if (!after) return after.error();
-  std::vector<RefUpdate> updates = changed_refs(*before, *after);
+  // Compared with what was told: this process may have ended between the last fetch and telling of it.
+  std::vector<RefUpdate> updates = changed_refs(mirror->told.empty() ? *before : mirror->told, *after);
   for (RefUpdate& update : updates) {
     if (update.before == no_commit || update.after == no_commit) continue;
     update.forced = repositories_.is_forced(repository, update.before, update.after);
   }
   tell(repository, updates, !mirror->synced);
+  if (!updates.empty() || mirror->told.empty()) note_told(repository, *after);
   return updates;
 }
 
@@ -282,6 +324,18 @@ void Mirrors::note(const std::string& repository, const std::string& error) {
     return ok();
   });
   if (!noted) log::warn("git", "what became of mirror {} is not noted: {}", repository, noted.error().message);
+}
+
+void Mirrors::note_told(const std::string& repository, const std::map<std::string, std::string>& refs) {
+  json::object kept;
+  for (const auto& [ref, commit] : refs) {
+    if (is_mirrored(ref)) kept[ref] = commit;
+  }
+  const Result<void> noted = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("UPDATE mirrors SET told = ? WHERE repository = ?", json::serialize(kept), repository);
+    return ok();
+  });
+  if (!noted) log::warn("git", "what was told of mirror {} is not noted: {}", repository, noted.error().message);
 }
 
 http::Response Mirrors::webhook(const http::Request& request) {

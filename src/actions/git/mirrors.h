@@ -30,11 +30,13 @@
 namespace kaapi::actions::git {
 
 inline constexpr std::string_view webhook_path = "/git-webhook/";
-inline constexpr std::size_t max_webhook_body_bytes = 1024 * 1024;
+inline constexpr std::size_t max_webhook_body_bytes = 25UL * 1024 * 1024;  // GitHub's own limit of a payload
 inline constexpr std::size_t max_mirrors = 1'000;
 inline constexpr std::chrono::seconds min_mirror_interval{30};
 inline constexpr std::chrono::seconds max_mirror_interval{30 * 24 * 3600};
 inline constexpr std::chrono::minutes fetch_timeout{30};
+// After a fetch that failed: doubled with each failure.
+inline constexpr std::chrono::seconds first_mirror_retry{10}, longest_mirror_retry{3600};
 
 struct MirrorSpec {
   std::string repository;         // "OWNER/NAME"
@@ -79,8 +81,9 @@ class Mirrors {
   // Ends a fetch in progress.
   void stop();
 
-  // Makes the repository when there is none, and fetches soon. The webhook's secret when one was asked for, which is
-  // shown once; a mirror that is set again gets a new one. Errors: `Invalid`, `TooLarge` (max_mirrors), those of
+  // Makes the repository when there is none, and fetches soon. One that has branches or tags and is no mirror is
+  // refused: mirroring would replace them. The webhook's secret when one was asked for, which is shown once; a mirror
+  // that is set again gets a new one. Errors: `Invalid`, `Conflict`, `TooLarge` (max_mirrors), those of
   // Repositories::create().
   Result<std::string> set(const MirrorSpec& spec);
   Result<void> remove(std::string_view repository);  // `NotFound`
@@ -98,6 +101,7 @@ class Mirrors {
     std::string url, username, password, secret;
     std::chrono::seconds every{0};
     bool synced = false;
+    std::map<std::string, std::string> told;  // commits by ref, as the runs know them; empty: as they are
   };
   Result<Row> row(std::string_view repository) const;
   void run();
@@ -107,6 +111,9 @@ class Mirrors {
   Result<void> fetch_into(const std::string& repository, const Row& row) const;
   void note(const std::string& repository, const std::string& error);
   void tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first);
+  void note_told(const std::string& repository, const std::map<std::string, std::string>& refs);
+  // When the next fetch is due after one that ended so; nullopt: not by itself.
+  std::optional<std::chrono::seconds> pause_after(const std::string& repository, bool good);
 
   Repositories& repositories_;
   Pushes& pushes_;
@@ -120,6 +127,7 @@ class Mirrors {
   std::condition_variable wake_;
   bool stopping_ = false;
   std::map<std::string, std::chrono::steady_clock::time_point> due_;
+  std::map<std::string, int> failures_;  // in a row
   std::thread thread_;
 };
 

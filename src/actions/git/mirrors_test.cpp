@@ -126,6 +126,63 @@ TEST_F(MirrorsTest, WebhookFetches) {
   EXPECT_EQ(deliver(body, signature(*secret, body)).status, 401);
 }
 
+TEST_F(MirrorsTest, WhatWasFetchedButNotToldIsToldAtTheNextFetch) {
+  clone.commit("a", "1");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  const std::string sha = clone.commit("a", "2");
+  push("main");
+  // As if the platform had ended between git's end and the telling.
+  const std::string url = spec().url;
+  ASSERT_EQ(run_git(here.repositories->directory("team/copy"), {"fetch", "--quiet", url, "+refs/heads/*:refs/heads/*"})
+                .exit_code,
+            0);
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  ASSERT_EQ(listener.events.size(), 1U);
+  EXPECT_EQ(listener.events.front().updates.front().after, sha);
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(listener.events.size(), 1U) << "told once";
+}
+
+TEST_F(MirrorsTest, OneWithAWebhookAloneIsFetchedAtAStart) {
+  clone.commit("a", "1");
+  push("main");
+  MirrorSpec hooked = spec();
+  hooked.every = std::chrono::seconds(0);
+  ASSERT_TRUE(mirrors.set(hooked));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  // Announced while nobody listened.
+  clone.commit("a", "2");
+  push("main");
+  Mirrors after{*here.repositories, pushes, sealer, here.clock, ids};
+  after.start();
+  EXPECT_TRUE(listener.wait_for(1));
+  after.stop();
+}
+
+TEST_F(MirrorsTest, ReplaceNoRepositoryOfSomebodys) {
+  clone.commit("a", "1");
+  ASSERT_TRUE(here.repositories->create("team/copy"));
+  ASSERT_EQ(clone.git({"push", "--quiet", here.repositories->directory("team/copy"), "main"}).exit_code, 0);
+  const Result<std::string> set = mirrors.set(spec());
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().code, errc::conflict);
+  EXPECT_NE(set.error().message.find("branches and tags of its own"), std::string::npos);
+}
+
+TEST_F(MirrorsTest, SetAgainTheSameUrlTheyGoOn) {
+  clone.commit("a", "1");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  ASSERT_TRUE(mirrors.set(spec()));
+  clone.commit("a", "2");
+  push("main");
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(listener.events.size(), 1U) << "not a first fetch again";
+}
+
 TEST_F(MirrorsTest, SayWhyTheyAreBehind) {
   MirrorSpec wrong = spec();
   wrong.url += "x";

@@ -49,7 +49,10 @@ CREATE TABLE mirrors (
 // What a job pushes starts no runs, also when the platform died in between.
 constexpr std::string_view pushes_of_jobs = "ALTER TABLE pushes ADD COLUMN by_job INTEGER NOT NULL DEFAULT 0";
 
-constexpr std::string_view all[] = {first, pushes_of_jobs};
+// What changed while nobody could be told is told at the next start: JSON, commits by ref. Empty: not yet known.
+constexpr std::string_view refs_of_mirrors = "ALTER TABLE mirrors ADD COLUMN told TEXT NOT NULL DEFAULT ''";
+
+constexpr std::string_view all[] = {first, pushes_of_jobs, refs_of_mirrors};
 
 }  // namespace
 

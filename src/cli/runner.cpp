@@ -35,7 +35,8 @@ constexpr const char* runner_help = R"help(Examples:
 
 Asks the platform for jobs and runs each in a process of its own with a fresh workspace. `kaapi up` starts one by
 itself; on another machine, reach the platform through a tunnel. Where it is root, jobs run as unprivileged users of
-their own (61184 and up) who may use Docker; --job-user names another one, or turns that off. SIGTERM ends jobs as
+their own (61184 and up) with a Docker socket each that lets them build, push and run containers of their own;
+--job-user names another one, or turns that off. SIGTERM ends jobs as
 cancelled, in order; a second one ends them at once.)help";
 
 Result<std::string> read_token(const std::string& path) {

@@ -176,6 +176,11 @@ Result<void> PipelineRooms::start_runner() {
   const Result<std::string> token_file = runner_token_file();
   if (!token_file) return token_file.error();
   const std::string folder = runner_folder();
+  if (::geteuid() != 0) {
+    log::warn("runner",
+              "not root: jobs run as the platform's own user, and can read the data directory and use Docker as "
+              "it can. Run kaapi up as root, or jobs elsewhere (--runner-slots 0 and kaapi runner)");
+  }
   RunnerProcessConfig process;
   process.command = {own_program(),  "runner",
                      "--server",     config_.endpoint,

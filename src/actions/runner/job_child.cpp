@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "actions/docker/gate.h"
 #include "actions/runner/containers.h"
 #include "actions/runner/job_process.h"
 #include "actions/runner/process.h"
@@ -66,8 +67,14 @@ Result<void> make_job_folder(const std::string& folder, const std::optional<JobU
 // Everything that the child needs is made before the fork: in between only what is safe in a program with threads.
 class Child {
  public:
-  Child(const JobChildConfig& config, std::string folder, ActionCache& actions, StopSource& stop)
-      : config_(config), folder_(std::move(folder)), actions_(actions), stop_(stop) {}
+  // `docker_host`: instead of the runner's own, where it is not empty.
+  Child(const JobChildConfig& config, std::string folder, std::string docker_host, ActionCache& actions,
+        StopSource& stop)
+      : config_(config),
+        folder_(std::move(folder)),
+        docker_host_(std::move(docker_host)),
+        actions_(actions),
+        stop_(stop) {}
 
   Result<void> start(const JobMessage& message) {
     JobPlace place = config_.place;
@@ -85,8 +92,10 @@ class Child {
     argv.push_back(nullptr);
     std::vector<std::string> variables;
     for (const char* name : kept_variables) {
+      if (std::string_view(name) == "DOCKER_HOST" && !docker_host_.empty()) continue;
       if (const char* value = std::getenv(name)) variables.push_back(fmt::format("{}={}", name, value));
     }
+    if (!docker_host_.empty()) variables.push_back(fmt::format("DOCKER_HOST={}", docker_host_));
     // By which it is found if the runner must clean up after it.
     variables.push_back(fmt::format("RUNNER_TEMP={}/work/_temp", folder_));
     std::vector<char*> env;
@@ -185,6 +194,7 @@ class Child {
 
   const JobChildConfig& config_;
   const std::string folder_;
+  const std::string docker_host_;
   ActionCache& actions_;
   StopSource& stop_;
   pid_t pid_ = -1;
@@ -195,7 +205,7 @@ class Child {
   Clock::time_point give_up_at_{};
 };
 
-// Containers and networks with the job's label.
+// Containers, networks and volumes with the job's label.
 void remove_containers(const std::string& folder, const std::string& label) {
   const char* path = std::getenv("PATH");
   const std::string docker = find_program("docker", path == nullptr ? "/usr/bin:/bin" : path, "/");
@@ -224,16 +234,52 @@ void remove_containers(const std::string& folder, const std::string& label) {
   };
   remove({"rm", "--force", "--volumes"}, run({"ps", "-aq", "--filter", "label=" + label}));
   remove({"network", "rm"}, run({"network", "ls", "-q", "--filter", "label=" + label}));
+  remove({"volume", "rm"}, run({"volume", "ls", "-q", "--filter", "label=" + label}));
 }
 
-void clean_up(const std::string& folder, std::string_view job_id, const std::optional<JobUser>& user, bool orderly) {
+// What a job's containers are known by. With a uid of its own that is part of it: two platforms on this machine may
+// have jobs of the same number.
+docker::Owner owner_of(std::string_view job_id, const std::optional<JobUser>& user) {
+  const bool own = user && user->own;
+  return {std::string(container_label), own ? fmt::format("{}.{}", job_id, user->uid) : std::string(job_id)};
+}
+
+// The job's socket, where its user is its own and the engine is on this machine; nullptr: it uses the engine's own, if
+// its user may.
+Result<std::unique_ptr<docker::Gate>> docker_of(const JobChildConfig& config, const std::string& folder,
+                                                std::string_view job_id) {
+  if (!config.user || !config.user->own) return std::unique_ptr<docker::Gate>();
+  docker::GateConfig gate;
+  if (const char* host = std::getenv("DOCKER_HOST"); host != nullptr && *host != '\0') {
+    const std::string_view address = host;
+    if (!address.starts_with("unix://")) return std::unique_ptr<docker::Gate>();
+    gate.engine_socket = address.substr(7);
+  }
+  const std::string sockets(docker::socket_folder);
+  if (const Result<void> made = make_folder(sockets, 0711); !made) return made.error();
+  gate.socket = fmt::format("{}/{}.sock", sockets, config.user->uid);
+  gate.pins = fmt::format("{}/{}.folders", sockets, config.user->uid);
+  gate.uid = config.user->uid;
+  gate.gid = config.user->gid;
+  gate.owner = owner_of(job_id, config.user);
+  gate.job_folder = fs::absolute(folder).lexically_normal().string();
+  if (!config.place.action_folder.empty()) {
+    gate.shared_folder = fs::absolute(config.place.action_folder).lexically_normal().string();
+  }
+  gate.buildx = config.buildx;
+  return docker::Gate::open(std::move(gate));
+}
+
+void clean_up(const std::string& folder, std::string_view job_id, const std::optional<JobUser>& user, bool orderly,
+              bool has_containers) {
   if (user) {
     end_processes_of(*user);
     delete_files_of(*user);
   }
   if (!orderly) end_processes_in(folder);
-  if (::access((folder + "/containers").c_str(), F_OK) == 0) {
-    remove_containers(folder, fmt::format("{}={}", container_label, job_id));
+  if (has_containers || ::access((folder + "/containers").c_str(), F_OK) == 0) {
+    const docker::Owner owner = owner_of(job_id, user);
+    remove_containers(folder, fmt::format("{}={}", owner.label, owner.value));
   }
   delete_folder(folder);
 }
@@ -258,7 +304,10 @@ JobChildEnd run_job_child(const JobChildConfig& config, const JobMessage& messag
   const std::string id = fmt::format("{}", message.job_id);
   const std::string folder = fmt::format("{}/job-{}", config.work_folder, id);
   if (const Result<void> made = make_job_folder(folder, config.user); !made) return {false, made.error().message};
-  Child child(config, folder, actions, stop);
+  Result<std::unique_ptr<docker::Gate>> gate = docker_of(config, folder, id);
+  if (!gate) return {false, "no Docker socket for the job: " + gate.error().message};
+  const std::string socket = *gate ? fmt::format("unix://{}/{}.sock", docker::socket_folder, config.user->uid) : "";
+  Child child(config, folder, socket, actions, stop);
   JobChildEnd end;
   if (const Result<void> started = child.start(message); !started) {
     end.reason = started.error().message;
@@ -266,7 +315,10 @@ JobChildEnd run_job_child(const JobChildConfig& config, const JobMessage& messag
     const auto limit = std::chrono::seconds(message.timeout_s) + cancel_grace + std::chrono::minutes(1);
     end = judge(child.wait(limit));
   }
-  clean_up(folder, id, config.user, end.delivered);
+  const bool has_containers = *gate && (*gate)->made_any();
+  // Before its containers go, so that none of them makes another.
+  gate->reset();
+  clean_up(folder, id, config.user, end.delivered, has_containers);
   return end;
 }
 
@@ -274,7 +326,19 @@ void clean_up_after_all(const std::string& work_folder) {
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(work_folder, failed)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("job-")) clean_up(entry.path().string(), name.substr(4), std::nullopt, false);
+    if (!name.starts_with("job-")) continue;
+    struct stat about {};
+    const bool known = ::lstat(entry.path().c_str(), &about) == 0;
+    const std::string id = name.substr(4);
+    if (known && about.st_uid >= first_job_uid && about.st_uid < first_job_uid + max_job_uids) {
+      // Of its containers only: the uid may be another runner's by now.
+      JobUser was;
+      was.uid = about.st_uid;
+      was.own = true;
+      const docker::Owner owner = owner_of(id, was);
+      remove_containers(entry.path().string(), fmt::format("{}={}", owner.label, owner.value));
+    }
+    clean_up(entry.path().string(), id, std::nullopt, false, false);
   }
 }
 

@@ -21,7 +21,9 @@ inline constexpr std::chrono::seconds kill_grace{10};
 struct JobChildConfig {
   JobPlace place;  // without `folder`
   std::string work_folder;
+  // One of the job's own gets a Docker socket of its own too, see actions/docker/gate.h.
   std::optional<JobUser> user;
+  bool buildx = false;  // see GateConfig
   // The program and its arguments; the program is opened, so that a user who may not see its folder can run it.
   std::string program = "/proc/self/exe";
   std::vector<std::string> arguments = {"kaapi", "run-job"};

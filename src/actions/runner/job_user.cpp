@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,12 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_environ_bytes = 4UL * 1024 * 1024;
-
-std::vector<gid_t> docker_groups() {
-  struct stat about {};
-  if (::stat("/var/run/docker.sock", &about) != 0) return {};
-  return {about.st_gid};
-}
 
 // Those of a named user are the administrator's choice: who is not in the docker group gets no Docker.
 std::vector<gid_t> groups_of(const std::string& name, gid_t first) {
@@ -63,10 +58,7 @@ Result<SlotUser> slot_user(std::string_view mode) {
   const bool root = ::geteuid() == 0;
   if (mode == "off" || (mode == "auto" && !root)) return SlotUser();
   JobUser user;
-  if (mode == "auto") {
-    user.groups = docker_groups();
-    return claim_user(std::move(user));
-  }
+  if (mode == "auto") return claim_user(std::move(user));
   if (!root) {
     return make_error(errc::invalid, fmt::format("--job-user {}: only root can run jobs as another user", mode));
   }
@@ -84,6 +76,7 @@ Result<SlotUser> slot_user(std::string_view mode) {
 }
 
 bool become(const JobUser& user) {
+  if (user.own && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
   return ::setgroups(user.groups.size(), user.groups.data()) == 0 && ::setresgid(user.gid, user.gid, user.gid) == 0 &&
          ::setresuid(user.uid, user.uid, user.uid) == 0;
 }

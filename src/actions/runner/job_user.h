@@ -23,7 +23,7 @@ inline constexpr std::string_view job_uid_folder = "/run/kaapi-job-users";
 struct JobUser {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::vector<gid_t> groups;  // besides: that of the docker socket; of a named user its own
+  std::vector<gid_t> groups;  // besides; of a named user its own
   bool own = false;           // nobody else has this uid, so that all its processes may be ended
 };
 
@@ -39,7 +39,8 @@ struct SlotUser {
 // `Conflict` (every uid is taken), those of the file.
 Result<SlotUser> slot_user(std::string_view mode);
 
-// Becomes the user, in a child between fork and exec. False: it cannot.
+// Becomes the user, in a child between fork and exec, and one whose uid is the job's own never another: programs with
+// the setuid bit have no power over it, be it a file that its container has made as root. False: it cannot.
 bool become(const JobUser& user);
 
 // Ends all processes of a uid that is the job's own.

@@ -1,0 +1,131 @@
+"""Docker in jobs: what workflows do with it works, and none of the ways by which Docker's socket makes its user root does. Runs as root, as the
+platform does where jobs have users of their own."""
+
+import harness
+import pipeline
+import pytest
+import team_tree
+from pipeline import workflow
+from team_tree import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def platform():
+    platform = harness.Platform(region=team_tree.REGION, account=team_tree.ACCOUNT)
+    try:
+        yield platform.start()
+    finally:
+        platform.close()
+
+
+@pytest.fixture(scope="module")
+def team(platform, backend_image):
+    team = pipeline.Team(platform, backend_image)
+    team.commit("The backend", version="v1")
+    return team
+
+
+def run_steps(team, script, job=""):
+    """The log of a job with this script, and its conclusion."""
+    head = f"on: {{push: {{branches: [other]}}}}\njobs:\n  docker:\n    runs-on: ubuntu-latest\n{job}    steps:\n      - run: |\n"
+    team.git("checkout", "-q", "-B", "other", "main")
+    team.write(".github/workflows/docker.yml", workflow(head + "\n".join(" " * 10 + line for line in script.strip().split("\n")) + "\n"))
+    team.commit("Docker in a job")
+    team.git("push", "--force", "origin", "other", check=False)
+    team.git("checkout", "-q", "-f", "main")
+    run = team.newest_run()["runId"]
+    team.wait_run(run, "completed")
+    return team.kaapi("run", "log", run, "--repo", REPOSITORY).stdout, team.describe(run)["conclusion"]
+
+
+def jobs_things(kind, *options):
+    return harness.run(["docker", kind, "ls", "-q", *options, "--filter", "label=kaapi.job"]).stdout.split()
+
+
+def test_jobs_use_docker_as_workflows_do(team, busybox_image):
+    log, conclusion = run_steps(team, f"""
+mkdir -p in && echo given > in/file
+docker run --rm -v "$PWD/in:/in:ro" -v "$PWD/out:/out" {busybox_image} sh -c 'cat /in/file > /out/file'
+cat out/file
+docker network create mine
+docker volume create kept
+docker run -d --name server --network mine --network-alias web -v kept:/www -w /www -p 127.0.0.1::80 {busybox_image} httpd -f -p 80
+docker exec server sh -c 'echo served > /www/page'
+docker run --rm --network mine {busybox_image} wget -q -O - http://web/page
+wget -q -O - "http://$(docker port server 80)/page" || curl -fsS "http://$(docker port server 80)/page"
+echo "running: $(docker ps --format '{{{{.Names}}}}')"
+docker logs server
+echo piped | docker run --rm -i {busybox_image} sh -c 'read line; echo "got $line"'
+docker cp server:/www/page copied && cat copied
+printf 'FROM {busybox_image}\\nRUN echo built > /it\\n' > Dockerfile
+docker build -q -t kaapi-test/mine:1 . && docker run --rm kaapi-test/mine:1 cat /it
+docker rmi kaapi-test/mine:1
+docker run --rm {busybox_image} sh -c 'exit 7' || echo "ended with $?"
+docker image prune -f
+""")
+    assert conclusion == "success", log
+    for text in ("given", "running: server", "got piped", "built", "ended with 7"):
+        assert text in log, log
+    assert log.count("served") >= 3, log
+    harness.eventually("what the job left is gone",
+                       lambda: not jobs_things("container", "-a") and not jobs_things("network") and not jobs_things("volume"))
+
+
+def test_services_and_a_job_container(team, busybox_image):
+    log, conclusion = run_steps(team, """
+wget -q -O - http://web/page
+echo "inside as $(id -u) in $PWD" && echo kept > from-inside
+""", f"""    container: {busybox_image}
+    defaults: {{run: {{shell: sh}}}}
+    services:
+      web:
+        image: {busybox_image}
+        command: sh -c "mkdir /www; echo serviced > /www/page; httpd -f -p 80 -h /www"
+""")
+    assert conclusion == "success", log
+    assert "serviced" in log and "inside as 0 in /__w" in log, log
+
+
+def test_docker_makes_no_job_root(team, platform, busybox_image):
+    task = platform.containers("running")[0]
+    log, conclusion = run_steps(team, f"""
+id -u
+refused() {{ if out=$("$@" 2>&1); then echo "NOT REFUSED: $*"; else echo "refused: $out"; fi; }}
+refused docker run --rm -v /:/host {busybox_image} cat /host/etc/shadow
+refused docker run --rm --mount type=bind,source=/etc,target=/host {busybox_image} cat /host/shadow
+ln -s / way-out
+refused docker run --rm -v "$PWD/way-out:/host" {busybox_image} cat /host/etc/shadow
+refused docker run --rm -v "$PWD/way-out/etc:/host" {busybox_image} cat /host/shadow
+refused docker run --rm -v "$PWD/../../../..:/host" {busybox_image} ls /host
+refused docker run --rm --privileged {busybox_image} true
+refused docker run --rm --pid host {busybox_image} true
+refused docker run --rm --network host {busybox_image} true
+refused docker run --rm --cap-add SYS_ADMIN {busybox_image} true
+refused docker run --rm --device /dev/null {busybox_image} true
+refused docker run --rm --security-opt apparmor=unconfined {busybox_image} true
+refused docker run --rm --network container:{task} {busybox_image} true
+refused docker run --rm --volumes-from {task} {busybox_image} true
+refused docker volume create -o type=none -o o=bind -o device=/ all
+refused docker inspect {task}
+refused docker logs {task}
+refused docker exec {task} true
+refused docker stop {task}
+refused docker rmi -f {busybox_image}
+refused docker swarm init
+refused docker -H unix:///var/run/docker.sock ps
+echo "all containers: [$(docker ps -aq)]"
+cp /usr/bin/id root-id
+docker run --rm -v "$PWD:/w" {busybox_image} sh -c 'mknod /w/disk b 8 0; chown 0:0 /w/root-id; chmod 4755 /w/root-id'
+ls -ln root-id; test ! -e disk && echo "no device"
+echo "as $(./root-id -u)"
+""")
+    assert conclusion == "success", log
+    # The script is in the log too, with its own words.
+    said = [line.split(" ", 1)[-1] for line in log.splitlines()]
+    assert not [line for line in said if line.startswith("NOT REFUSED: ")], log
+    assert sum(line.startswith("refused: ") for line in said) == 21, log
+    for text in ("the job's own folders", "leads out of the job's folder", "HostConfig.Privileged", "HostConfig.PidMode", "No such container",
+                 "permission denied", "all containers: []", "no device"):
+        assert text in log, log
+    assert "-rwsr-xr-x 1 0 0 " in log and "as 0" not in said and [line for line in said if line.startswith("as 6")], log
+    assert task in platform.containers("running")

@@ -60,11 +60,16 @@ std::vector<std::string> default_labels() {
   return labels;
 }
 
-std::string docker_buildkit() {
+bool has_buildx() {
   for (const char* folder : {"/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins",
                              "/usr/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins"}) {
-    if (::access(fmt::format("{}/docker-buildx", folder).c_str(), X_OK) == 0) return "1";
+    if (::access(fmt::format("{}/docker-buildx", folder).c_str(), X_OK) == 0) return true;
   }
+  return false;
+}
+
+std::string docker_buildkit() {
+  if (has_buildx()) return "1";
   // "Docker version 20.10.24, build ...": up to 22 the client has BuildKit in itself.
   const std::string version = client_version();
   const std::size_t digits = version.find_first_of("0123456789");
@@ -124,6 +129,7 @@ Result<void> Supervisor::start() {
     slot.place.label_images = config_.label_images;
     slot.place.originals = config_.originals;
     slot.place.docker_buildkit = buildkit;
+    slot.buildx = has_buildx();
     slot.place.lost_after_ms = std::chrono::milliseconds(runner_lost_after).count();
     threads_.emplace_back([this, slot] { work(slot); });
   }
@@ -213,6 +219,7 @@ std::optional<JobMessage> Supervisor::acquire(std::chrono::milliseconds& wait) {
       return std::move(*message);
     }
     trouble = "a job that cannot be read: " + message.error().message;
+    if (value) refuse_job(*value, trouble);
   } else {
     http::ClientResponse said;
     said.status = answer->status;
@@ -242,6 +249,14 @@ void Supervisor::run(const JobChildConfig& slot, const JobMessage& message) {
   log::info("runner", "job {} is over", message.job_id);
   const std::lock_guard lock(mutex_);
   running_.erase(message.job_id);
+}
+
+// As far as it can be read: otherwise the platform offers it again until it gives up.
+void Supervisor::refuse_job(const json::value& message, const std::string& reason) {
+  JobMessage known;
+  known.job_id = int_member(message, "job_id");
+  known.token = string_member(message, "token");
+  if (known.job_id != 0 && !known.token.empty()) report_broken(known, "the runner got " + reason);
 }
 
 // The job's process could not say itself how it ended.

@@ -41,6 +41,8 @@ struct RunnerConfig {
 // "self-hosted", "linux", this machine's architecture, and GitHub's names of its Linux runners.
 std::vector<std::string> default_labels();
 
+// Whether the docker client has its buildx plugin, for all users of this machine.
+bool has_buildx();
 // DOCKER_BUILDKIT for jobs: "1" where `docker build` can use BuildKit, "" where only the classic builder works (Docker
 // 23 and later without its buildx plugin).
 std::string docker_buildkit();
@@ -67,6 +69,7 @@ class Supervisor {
   std::optional<JobMessage> acquire(std::chrono::milliseconds& wait);
   std::optional<Answer> ask(const http::ClientRequest& request);
   void run(const JobChildConfig& slot, const JobMessage& message);
+  void refuse_job(const json::value& message, const std::string& reason);
   void report_broken(const JobMessage& message, const std::string& reason);
   bool stopping() const { return stop_.level() != StopLevel::none; }
 

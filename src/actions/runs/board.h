@@ -18,6 +18,9 @@
 
 namespace kaapi::actions::runs {
 
+// How often a job goes back to the queue because the runner that was to have it never began.
+inline constexpr std::int64_t max_returns = 5;
+
 struct BoardSettings {
   std::size_t max_active_runs = 1'000;  // that are not over; one more is refused
   std::size_t max_active_jobs = 10'000;
@@ -91,6 +94,7 @@ class Board final : private Desk {
 
   void settle(Time now);
   void lose(Run& run, Job& job, const std::string& reason, Time now);
+  // At most max_returns times.
   void give_back(Run& run, Job& job, Time now);
   Duration silence(const Job& job) const;  // of its runner, after which it is lost
   bool due(Run& run, Job& job, Time now);

@@ -91,6 +91,7 @@ void Board::start_again(Run& run, Job& job, Time now) {
 void Board::give_back(Run& run, Job& job, Time now) {
   job.status = Status::queued;
   job.reason = "waits for a runner again: the one that should have it never began";
+  ++job.returns;
   job.runner.clear();
   job.token_hash.clear();
   job.started.reset();
@@ -100,7 +101,15 @@ void Board::give_back(Run& run, Job& job, Time now) {
 }
 
 void Board::lose(Run& run, Job& job, const std::string& reason, Time now) {
-  if (!job.contacted && !job.cancel_requested) return give_back(run, job, now);
+  if (!job.contacted && !job.cancel_requested) {
+    if (job.returns < max_returns) return give_back(run, job, now);
+    complete(
+        job, Outcome::failure,
+        fmt::format("no runner began it, {} times, the last one {}: its log says why", max_returns + 1, job.runner),
+        now);
+    open_.insert(run.id);
+    return;
+  }
   const std::string lost = "lost: " + reason;
   if (!job.cancel_requested && job.retries < settings_.retry_lost) {
     start_again(run, job, now);

@@ -304,6 +304,19 @@ TEST_F(BoardTest, AJobWhoseRunnerNeverBeganGoesBackToTheQueue) {
   EXPECT_EQ(desk.acquire(), job);
 }
 
+TEST_F(BoardTest, AJobThatNoRunnerEverBeginsFailsAtLast) {
+  const std::int64_t run = desk.add("on: push\njobs:\n  a: {runs-on: a, steps: [{run: make}]}\n");
+  for (std::int64_t time = 0; time <= max_returns; ++time) {
+    ASSERT_EQ(state(run, "a"), "queued") << time;
+    ASSERT_TRUE(desk.acquire());
+    desk.pass(std::chrono::seconds(1));
+    desk.board.report({"r", {"a"}, {}}, desk.now);
+    desk.pass(desk.settings.unknown_after);
+  }
+  EXPECT_EQ(desk.find(run).conclusion, Outcome::failure);
+  EXPECT_THAT(desk.job(run, "a").reason, HasSubstr("no runner began it, 6 times"));
+}
+
 TEST_F(BoardTest, ARunnerThatIsThereKeepsItsJobUntilTheTimeout) {
   const std::int64_t run = desk.add("on: push\njobs:\n  a: {runs-on: a, timeout-minutes: 5, steps: [{run: make}]}\n");
   const std::int64_t job = desk.acquire().value();

@@ -61,9 +61,13 @@ Result<void> Conductor::load() {
   if (!unfinished) return unfinished.error();
   for (const std::int64_t id : *unfinished) {
     Result<Run> run = store_->run(id);
-    if (!run) return run.error();
     auto texts = store_->files(id);
-    if (!texts) return texts.error();
+    if (!run || !texts) {
+      // One that cannot be read must not keep all others, and the platform, from going on.
+      const Error& why = run ? texts.error() : run.error();
+      log::error(who, "run {} cannot be read and is left as it is: {}", id, why.message);
+      continue;
+    }
     for (const Job& job : run->jobs) {
       if (job.status == Status::in_progress && !job.token_hash.empty()) job_tokens_[job.token_hash] = job.id;
     }

@@ -30,6 +30,9 @@
 
 namespace kaapi::actions::runs {
 
+// After a repository could not be read when a schedule was due.
+inline constexpr std::chrono::minutes schedule_retry{1};
+
 inline constexpr std::size_t max_push_refs = 20;  // of one push that are looked at
 inline constexpr std::int64_t max_run_chain = 3;  // workflow_run after workflow_run, GitHub's limit
 inline constexpr std::chrono::hours watch_token_life{24};
@@ -163,6 +166,8 @@ class Conductor final : public PushListener {
   void push_ref(const PushEvent& event, const RefUpdate& update, PushReport& report);
   void announce(std::int64_t run_id, const std::string& action);
   void fire(const ScheduledWorkflow& schedule);
+  // For a while, because its repository cannot be read now.
+  void postpone(const ScheduledWorkflow& schedule);
   void reschedule(const std::string& repository, const CommitWorkflows& commit);
   void expire(Time now);
   void loop();

@@ -122,6 +122,9 @@ void Conductor::push_ref(const PushEvent& event, const RefUpdate& update, PushRe
   bool changed_known = false;
   for (const std::string& path : workflows.startable) {
     const workflow::Workflow& workflow = *workflows.files.find(path);
+    if (const auto silent = workflow.silent_events(); !silent.empty()) {
+      report.lines.push_back(fmt::format("{}: {} never happens here", path, fmt::join(silent, ", ")));
+    }
     if (workflow.event("push") == nullptr) continue;
     if (filters_paths(workflow) && !std::exchange(changed_known, true)) {
       auto changed = source_.changed(event.repository, update.before, commit->sha, workflow::max_changed_files);
@@ -281,12 +284,20 @@ void Conductor::reschedule(const std::string& repository, const CommitWorkflows&
   due_.notify_one();
 }
 
+void Conductor::postpone(const ScheduledWorkflow& schedule) {
+  const std::lock_guard lock(mutex_);
+  for (ScheduledWorkflow& one : schedules_) {
+    if (one.repository == schedule.repository && one.path == schedule.path) one.next = clock_.now() + schedule_retry;
+  }
+}
+
 void Conductor::fire(const ScheduledWorkflow& schedule) {
   const Result<Head> at = head(schedule.repository);
   if (!at) {
     log::warn(who, "the schedule of {} in {}: {}", schedule.path, schedule.repository, at.error().message);
-    // A repository that is gone has no schedules any more.
-    return reschedule(schedule.repository, CommitWorkflows());
+    // A repository that is gone has no schedules any more; of one that cannot be read now, this time is missed.
+    if (at.error().code == errc::not_found) return reschedule(schedule.repository, CommitWorkflows());
+    return postpone(schedule);
   }
   const auto workflow = at->workflows->files.find(schedule.path);
   // Which of its lines it was: the one that fired at that minute.

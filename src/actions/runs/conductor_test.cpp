@@ -48,6 +48,13 @@ TEST_F(ConductorTest, PathsAreLookedAt) {
   EXPECT_EQ(house.push(sha).runs.size(), 1U);
 }
 
+TEST_F(ConductorTest, EventsThatNeverHappenHereAreNamed) {
+  const std::string sha = house.source.add(1, {{"a.yml", job_of("{push: , pull_request: , issues: }")}});
+  const PushReport report = house.push(sha);
+  EXPECT_EQ(report.runs.size(), 1U);
+  EXPECT_THAT(report.lines, Contains(HasSubstr(".github/workflows/a.yml: pull_request, issues never happens here")));
+}
+
 TEST_F(ConductorTest, WhatAJobPushesStartsNothing) {
   const std::string sha = house.source.add(1, {{"a.yml", job_of("push")}});
   const RefUpdate update{"refs/heads/main", commit_id(0), sha, false};

@@ -144,6 +144,7 @@ json::object to_json(const Job& job) {
                    {"runner", job.runner},
                    {"token_hash", job.token_hash},
                    {"retries", job.retries},
+                   {"returns", job.returns},
                    {"contacted", job.contacted},
                    {"completion", completion_part(job)}};
   put(out, "wait_until", job.wait_until);
@@ -187,6 +188,7 @@ Result<Job> job_from(const json::value& value) {
   fields.read("runner", job.runner);
   fields.read("token_hash", job.token_hash);
   fields.read("retries", job.retries);
+  fields.read("returns", job.returns);
   fields.read("contacted", job.contacted);
   if (const Result<void> done = fields.done(); !done) return done.error();
   const std::optional<Status> known = status_of(status);

@@ -77,6 +77,7 @@ struct Job {
   std::string runner;        // its name, once it was acquired
   std::string token_hash;    // SHA-256 of the job's token, hexadecimal; worth nothing once the job is over
   std::int64_t retries = 0;  // how often a lost job was started again
+  std::int64_t returns = 0;  // how often a runner had it and never began
 
   json::object outputs;  // texts by name
   std::string environment_url, summary;

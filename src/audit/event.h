@@ -21,7 +21,9 @@ struct Event {
   Time time{};
   std::string source;         // "ecs.amazonaws.com"
   std::string name;           // "UpdateService"
-  std::string user_name;      // "root", a user's name, a role session's name; empty: nobody that is known
+  // "root", a user's name, a role session's name, "runner-token/NAME", of a job "repository/OWNER/NAME/run/ID"; empty:
+  // nobody that is known.
+  std::string user_name;
   std::string role_name;      // of a role's session
   std::string principal_arn;  // empty: nobody that is known
   std::string access_key_id;

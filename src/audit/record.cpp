@@ -55,6 +55,8 @@ Identity identity_of(std::string_view arn, std::string_view operation) {
     who.role_name = name.substr(0, name.find('/'));
   } else if (after("federated-user/")) {
     who.type = "FederatedUser";
+  } else if (arn.starts_with("arn:aws:kaapi:")) {
+    who.user_name = name;  // a job, or the token of a runner
   } else if (arn.ends_with(".amazonaws.com")) {
     who.type = "AWSService";
     who.invoked_by = arn;

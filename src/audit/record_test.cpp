@@ -59,6 +59,8 @@ TEST(AuditRecord, TellsWhoTheCallerIs) {
       {"arn:aws:iam::123456789012:user/bob", "IAMUser", "bob", ""},
       {"arn:aws:sts::123456789012:assumed-role/deploy/run-7", "AssumedRole", "run-7", "deploy"},
       {"arn:aws:sts::123456789012:federated-user/carol", "FederatedUser", "carol", ""},
+      {"arn:aws:kaapi:eu-west-1:123456789012:runner-token/build", "Unknown", "runner-token/build", ""},
+      {"arn:aws:kaapi:eu-west-1:123456789012:repository/team/shop/run/7", "Unknown", "repository/team/shop/run/7", ""},
       {"ecs-tasks.amazonaws.com", "AWSService", "ecs-tasks.amazonaws.com", ""},
       {"", "Unknown", "", ""},
   };

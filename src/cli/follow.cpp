@@ -247,7 +247,7 @@ void FollowPrinter::print_end(const actions::FollowEvent& event) {
 }
 
 Result<void> follow_run(const std::string& endpoint, const std::string& path, const std::string& token,
-                        FollowPrinter& printer) {
+                        FollowPrinter& printer, std::chrono::milliseconds limit) {
   const Result<http::Endpoint> peer = peer_of(endpoint);
   if (!peer) return peer.error();
   http::Client client(*peer);
@@ -256,11 +256,15 @@ Result<void> follow_run(const std::string& endpoint, const std::string& path, co
   request.headers.add("Authorization", "Bearer " + token);
   EventReader reader(printer);
   const Result<http::ClientResponse> answer =
-      client.send(request, max_follow, [&](std::string_view bytes) { return reader.take(bytes); });
+      client.send(request, limit, [&](std::string_view bytes) { return reader.take(bytes); });
   if (reader.failure()) return *reader.failure();
   if (answer && answer->status != 200) return refusal_of(answer->status, reader.rest());
   if (!printer.conclusion().empty()) return ok();
-  if (!answer && answer.error().code == errc::timed_out) return answer.error();
+  if (!answer && answer.error().code == errc::timed_out) {
+    return make_error(errc::timed_out, fmt::format("it was not over within {} hours, and goes on: follow it with `kaapi "
+                                                   "run watch`",
+                                                   std::chrono::duration_cast<std::chrono::hours>(limit).count()));
+  }
   return make_error(errc::unavailable,
                     fmt::format("the connection to {} broke{}; the run goes on: look at it with `kaapi run list`",
                                 endpoint, answer ? "" : ": " + answer.error().message));

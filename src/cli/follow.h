@@ -60,16 +60,18 @@ class FollowPrinter {
 // The peer of "http://HOST:PORT". Error: `Invalid`.
 Result<http::Endpoint> peer_of(const std::string& endpoint);
 
-// A job may run for 6 hours and wait for a reviewer before.
-inline constexpr std::chrono::hours max_follow{24};
+// A job may wait for a reviewer for 30 days, then for a runner, and then run.
+inline constexpr std::chrono::hours max_follow{33 * 24};
+// Of a push, whose connection also holds git on the platform.
+inline constexpr std::chrono::hours max_push_wait{24};
 // One event: a piece of log whose every byte is escaped, and some air.
 inline constexpr std::size_t max_follow_line_bytes = 6 * actions::max_log_chunk_bytes + 64 * 1024;
 
 // Asks `endpoint` ("http://127.0.0.1:4566") for `path` ("/runner/v1/runs/12/follow") with `token` as Bearer and prints
 // until the run's end. Success: its end was seen, look at the printer. Errors, each saying what to do: `Invalid` (the
 // endpoint; an answer that is no event), `NotFound`, `Unavailable` (nobody there, or the connection broke while the run
-// goes on), `TimedOut`; those the platform answers with.
+// goes on), `TimedOut` (`limit`); those the platform answers with.
 Result<void> follow_run(const std::string& endpoint, const std::string& path, const std::string& token,
-                        FollowPrinter& printer);
+                        FollowPrinter& printer, std::chrono::milliseconds limit = max_follow);
 
 }  // namespace kaapi::cli

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <functional>
 #include <sstream>
@@ -87,8 +88,9 @@ class Follow : public ::testing::Test {
     });
     EXPECT_TRUE(server.start());
   }
-  Result<void> follow() {
-    return follow_run(fmt::format("http://127.0.0.1:{}", server.port()), "/runner/v1/runs/1/follow", "secret", printer);
+  Result<void> follow(std::chrono::milliseconds limit = max_follow) {
+    return follow_run(fmt::format("http://127.0.0.1:{}", server.port()), "/runner/v1/runs/1/follow", "secret", printer,
+                      limit);
   }
 
   std::function<http::Response(const http::Request&)> answer;
@@ -128,6 +130,22 @@ TEST_F(Follow, TellsThatTheConnectionBroke) {
   EXPECT_EQ(followed.error().code, errc::unavailable);
   EXPECT_EQ(out.str(), "hello\n");
   EXPECT_EQ(printer.exit_code(), exit_failure);
+}
+
+TEST_F(Follow, WaitsLongerThanAnybodyMayReview) {
+  EXPECT_GT(max_follow, std::chrono::hours(31 * 24));
+  answer = [](const http::Request&) {
+    http::Response response;
+    response.body = http::ProducedBody{[](http::BodyWriter& writer) {
+      pollfd gone{writer.descriptor(), POLLRDHUP, 0};
+      return ::poll(&gone, 1, -1) == 0;
+    }};
+    return response;
+  };
+  const Result<void> followed = follow(std::chrono::milliseconds(1));
+  ASSERT_FALSE(followed);
+  EXPECT_EQ(followed.error().code, errc::timed_out);
+  EXPECT_NE(followed.error().message.find("goes on: follow it with `kaapi run watch`"), std::string::npos);
 }
 
 TEST_F(Follow, TellsWhyItIsRefused) {

@@ -141,21 +141,31 @@ std::vector<std::string> push_options(const Surroundings& surroundings) {
   return options;
 }
 
-// Follows each run to its end; what the push shall fail with, or nothing.
-std::string follow_all(const Platform& platform, const std::vector<actions::WatchedRun>& runs, std::ostream& out) {
-  std::string failure;
+void add_failure(std::vector<git::RefFailure>& failures, const std::string& ref, const std::string& why) {
+  for (git::RefFailure& one : failures) {
+    if (one.ref != ref) continue;
+    one.why += "; " + why;
+    return;
+  }
+  failures.push_back({ref, why});
+}
+
+// Follows each run to its end. Refs whose runs ended badly.
+std::vector<git::RefFailure> follow_all(const Platform& platform, const std::vector<actions::WatchedRun>& runs,
+                                        std::ostream& out) {
+  std::vector<git::RefFailure> failures;
   for (const actions::WatchedRun& run : runs) {
     FollowPrinter printer(out);
-    const Result<void> followed = follow_run(platform.endpoint, run.path, run.token, printer);
+    const Result<void> followed = follow_run(platform.endpoint, run.path, run.token, printer, max_push_wait);
     std::string why;
     if (!followed) {
       why = fmt::format("{} could not be followed to its end: {}", run.name, followed.error().message);
     } else if (printer.exit_code() != exit_success) {
       why = fmt::format("{} ended with {}", run.name, printer.conclusion());
     }
-    if (!why.empty()) failure += (failure.empty() ? "" : "; ") + why;
+    if (!why.empty()) add_failure(failures, run.ref, harmless(why));
   }
-  return failure;
+  return failures;
 }
 
 int post_receive(const Platform& platform, const std::vector<RefUpdate>& updates, const Surroundings& surroundings,
@@ -181,11 +191,10 @@ int post_receive(const Platform& platform, const std::vector<RefUpdate>& updates
            err);
     }
   }
-  const std::string failure = wait ? follow_all(platform, report->runs, out) : std::string();
-  if (failure.empty()) return exit_success;
-  const Result<json::value> told =
-      platform.ask("failed", json::object{{"why", harmless(failure) + "; the push itself is done"}});
-  if (!told) fail(harmless(failure), err);
+  const auto failures = wait ? follow_all(platform, report->runs, out) : std::vector<git::RefFailure>();
+  if (failures.empty()) return exit_success;
+  if (platform.ask("failed", git::to_json(failures))) return exit_failure;
+  for (const git::RefFailure& one : failures) fail(one.why, err);
   return exit_failure;
 }
 

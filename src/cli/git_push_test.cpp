@@ -57,6 +57,7 @@ class Keys final : public aws::KeyStore {
       key.is_root = true;
     } else if (id == "AKIAANN") {
       key.principal_arn = "arn:aws:iam::123456789012:user/ann";
+      key.user_id = "AIDAANN";
     } else if (id == "ASIAANN" || id == "ASIAOLD") {
       key.principal_arn = "arn:aws:sts::123456789012:assumed-role/deploy/ann";
       key.session_token = "token";
@@ -244,6 +245,7 @@ TEST_F(GitPush, RightsAreAskedForEachRef) {
   EXPECT_EQ(pushed.exit_code, 0) << pushed.text;
   EXPECT_EQ(repositories.refs("team/shop")->size(), 1U);
   EXPECT_EQ(listener.events.get().size(), 1U);
+  EXPECT_EQ(listener.last().actor_id, "AIDAANN") << "IAM's, as the name may be used again";
 }
 
 TEST_F(GitPush, ProtectedRefsAreNotForcedNorDeleted) {
@@ -309,14 +311,29 @@ TEST_F(GitPush, WaitsForRunsAndFailsWithThem) {
   EXPECT_EQ(good.exit_code, 0) << good.text;
   EXPECT_THAT(good.text, HasSubstr("remote: building"));
   EXPECT_THAT(good.text, HasSubstr("remote: CD #7: success"));
-  listener.report = PushReport{{}, {{8, "CD #8", "/runner/v1/runs/8/follow", "t"}}};
+  listener.report = PushReport{{}, {{8, "CD #8", "/runner/v1/runs/8/follow", "t", "refs/heads/other"}}};
   const Ran quick = clone.git({"push", url(root), "main:quick"});
   EXPECT_EQ(quick.exit_code, 0) << "nobody asked to wait";
   EXPECT_THAT(quick.text, Not(HasSubstr("building")));
   const Ran bad = clone.git({"push", "-o", "wait", url(root), "main:other"});
-  EXPECT_NE(bad.exit_code, 0) << bad.text;
-  EXPECT_THAT(bad.text, HasSubstr("CD #8 ended with failure; the push itself is done"));
+  EXPECT_EQ(bad.exit_code, 1) << bad.text;
+  EXPECT_THAT(bad.text, HasSubstr("! [remote rejected] main -> other (pushed, but CD #8 ended with failure)"));
+  EXPECT_THAT(bad.text, HasSubstr("error: failed to push some refs"));
+  EXPECT_THAT(bad.text, Not(HasSubstr("sideband")));
   EXPECT_TRUE(repositories.refs("team/shop")->contains("refs/heads/other"));
+}
+
+TEST_F(GitPush, OfSeveralRefsOnlyThatFailsWhoseRunDid) {
+  clone.commit("a", "1");
+  listener.report = PushReport{{},
+                               {{7, "CD #7", "/runner/v1/runs/7/follow", "t", "refs/heads/main"},
+                                {8, "CD #8", "/runner/v1/runs/8/follow", "t", "refs/heads/other"},
+                                {9, "CI #9", "/runner/v1/runs/9/follow", "t", "refs/heads/other"}}};
+  const Ran bad = clone.git({"push", "-o", "wait", url(root), "main", "main:other"});
+  EXPECT_EQ(bad.exit_code, 1) << bad.text;
+  EXPECT_THAT(bad.text, HasSubstr("[new branch]      main -> main"));
+  EXPECT_THAT(bad.text,
+              HasSubstr("main -> other (pushed, but CD #8 ended with failure; CI #9 ended with failure)"));
 }
 
 TEST_F(GitPush, LargePushesAndDeepHistoriesStream) {
@@ -347,6 +364,7 @@ TEST_F(GitPush, TellsOfPushesThatWereCutOff) {
   ASSERT_TRUE(repositories.create("team/shop"));
   Caller caller;
   caller.actor = "ann";
+  caller.context.user_id = "AIDAANN";
   caller.asked = false;
   const std::vector<RefUpdate> updates = {{"refs/heads/main", std::string(no_commit), sha, false},
                                           {"refs/heads/never", std::string(no_commit), sha, false}};
@@ -360,6 +378,7 @@ TEST_F(GitPush, TellsOfPushesThatWereCutOff) {
   ASSERT_EQ(listener.events.get().size(), 1U);
   ASSERT_EQ(listener.last().updates.size(), 1U);
   EXPECT_EQ(listener.last().updates.front().ref, "refs/heads/main");
+  EXPECT_EQ(listener.last().actor_id, "AIDAANN");
   next.recover();
   EXPECT_EQ(listener.events.get().size(), 1U);
   EXPECT_FALSE(next.report(push->token, updates)) << "the token was the old process's";

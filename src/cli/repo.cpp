@@ -71,6 +71,9 @@ void print(const wire::Repository& repository, const Target& target, std::ostrea
   if (mirror.webhookPath) out << "  webhook         " << target.endpoint << *mirror.webhookPath << "\n";
   out << "  last fetched    " << time_of(mirror.lastFetchedAt) << "\n";
   if (mirror.lastError) out << "  last error      " << harmless(*mirror.lastError) << "\n";
+  for (const std::string& line : mirror.lastReport.value_or(std::vector<std::string>())) {
+    out << "  last change     " << harmless(line) << "\n";
+  }
 }
 
 Result<void> show(const std::optional<wire::Repository>& details, const Target& target, bool json, std::ostream& out) {
@@ -193,6 +196,32 @@ int run_protect_repo(const ProtectRepoCommand& command, const Surroundings& surr
                            const auto changed = client.call<wire::PutRepositoryProtection>({name, *rules});
                            if (!changed) return changed.error();
                            return show(changed->details, target, command.json, out);
+                         });
+}
+
+int run_default_branch(const DefaultBranchCommand& command, const Surroundings& surroundings, std::ostream& out,
+                       std::ostream& err) {
+  return with_repository(command, surroundings, err,
+                         [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
+                           const auto changed = client.call<wire::PutDefaultBranch>({name, command.branch});
+                           if (!changed) return changed.error();
+                           return show(changed->details, target, command.json, out);
+                         });
+}
+
+int run_replay(const ReplayCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err) {
+  return with_repository(command, surroundings, err,
+                         [&](aws::Client& client, const Target&, const std::string& name) -> Result<void> {
+                           const auto told = client.call<wire::ReplayPush>({name, command.ref});
+                           if (!told) return told.error();
+                           if (command.json) {
+                             out << aws::to_json(*told) << "\n";
+                             return ok();
+                           }
+                           const auto lines = told->lines.value_or(std::vector<std::string>());
+                           for (const std::string& line : lines) out << harmless(line) << "\n";
+                           if (lines.empty()) out << "No workflow of " << harmless(command.ref) << " listens to push.\n";
+                           return ok();
                          });
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// `kaapi repo create|list|show|delete|protect|mirror` and `kaapi token create|list|rm`.
+// `kaapi repo create|list|show|delete|protect|default-branch|replay|mirror` and `kaapi token create|list|rm`.
 
 #include <chrono>
 #include <iosfwd>
@@ -31,6 +31,12 @@ struct ProtectRepoCommand : RepoCommand {
   bool add = false;                         // to the rules that there are, instead of replacing them
   bool none = false;                        // protect nothing
 };
+struct DefaultBranchCommand : RepoCommand {
+  std::string branch;
+};
+struct ReplayCommand : RepoCommand {
+  std::string ref;  // "main", "v1", "refs/heads/main"
+};
 struct MirrorRepoCommand : RepoCommand {
   std::string url;
   std::chrono::seconds every{0};
@@ -59,6 +65,9 @@ int run_delete_repo(const DeleteRepoCommand& command, const Surroundings& surrou
                     std::ostream& err);
 int run_protect_repo(const ProtectRepoCommand& command, const Surroundings& surroundings, std::ostream& out,
                      std::ostream& err);
+int run_default_branch(const DefaultBranchCommand& command, const Surroundings& surroundings, std::ostream& out,
+                       std::ostream& err);
+int run_replay(const ReplayCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
 // With a user name, the password of the other side comes from `input`.
 int run_mirror_repo(const MirrorRepoCommand& command, const Surroundings& surroundings, int input, std::ostream& out,
                     std::ostream& err);

@@ -39,6 +39,20 @@ Patterns are GitHub's: * matches within a name, ** also over slashes. Protected 
 deleted, protected tags stay where they are; with --pusher only those push them, who also need the right kaapi:GitPush.
 Replaces the rules that there are, unless --add.)help";
 
+constexpr const char* default_branch_help = R"help(Example:
+  kaapi repo default-branch shop trunk
+
+Schedules, workflow_run and kaapi run start take the workflow files of the default branch, and a clone begins there. Protection stays
+as it is: protect the new one with kaapi repo protect --add --branch trunk.)help";
+
+constexpr const char* replay_help = R"help(Examples:
+  kaapi repo replay shop main
+  kaapi repo replay team/shop v1.2.0
+
+Starts what a push of that branch or tag as it is now would start, again or for the first time: when the platform could not
+start it for a day, when a push had more refs than are looked at, or after a secret was set. Filters of branches and tags hold;
+filters of paths are not looked at, as nobody knows what was there before.)help";
+
 constexpr const char* mirror_help = R"help(Examples:
   kaapi repo mirror https://github.com/team/shop.git --every 5m
   kaapi repo mirror https://github.com/team/shop.git --webhook
@@ -151,6 +165,24 @@ void add_protect(CLI::App& group, const std::string& data_dir, ChosenCommand& ch
   run_by(protect, chosen, run_protect_repo);
 }
 
+void add_default_branch(CLI::App& group, const std::string& data_dir, ChosenCommand& chosen) {
+  const auto command =
+      describe<DefaultBranchCommand>(group, "default-branch", "Set the default branch", default_branch_help, data_dir);
+  add_name(command);
+  command.app->add_option("branch", command.command->branch, "The branch")->required()->type_name("BRANCH");
+  add_json(command);
+  run_by(command, chosen, run_default_branch);
+}
+
+void add_replay(CLI::App& group, const std::string& data_dir, ChosenCommand& chosen) {
+  const auto command = describe<ReplayCommand>(group, "replay", "Start what a push of a branch or tag starts",
+                                               replay_help, data_dir);
+  add_name(command);
+  command.app->add_option("ref", command.command->ref, "The branch or tag")->required()->type_name("REF");
+  add_json(command);
+  run_by(command, chosen, run_replay);
+}
+
 void add_repo_group(CLI::App& program, const std::string& data_dir, ChosenCommand& chosen) {
   CLI::App* group = program.add_subcommand("repo", "Manage git repositories");
   group->require_subcommand(1);
@@ -173,6 +205,8 @@ void add_repo_group(CLI::App& program, const std::string& data_dir, ChosenComman
   remove.app->add_flag("--yes", remove.command->yes, "Really");
   run_by(remove, chosen, run_delete_repo);
   add_protect(*group, data_dir, chosen);
+  add_default_branch(*group, data_dir, chosen);
+  add_replay(*group, data_dir, chosen);
   add_mirror(*group, data_dir, chosen);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// `kaapi run start|list|show|watch|log|cancel|rerun|approve|reject|artifacts|delete|dispatch|runners|token`: the runs
-// of a repository's workflows.
+// `kaapi run start|list|show|watch|log|cancel|rerun|approve|reject|artifacts|delete|dispatch|runners|token|tokens`: the
+// runs of a repository's workflows.
 
 #include <cstdint>
 #include <iosfwd>
@@ -56,6 +56,7 @@ struct DispatchCommand : RunOptions {
 };
 struct RunnerTokenCommand : RunOptions {
   std::string name;
+  bool take_back = false;
 };
 
 // Each prints what it did or shows, and is the exit code.
@@ -78,6 +79,8 @@ int run_dispatch(const DispatchCommand& command, const Surroundings& surrounding
 int run_list_runners(const RunOptions& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
 int run_runner_token(const RunnerTokenCommand& command, const Surroundings& surroundings, std::ostream& out,
                      std::ostream& err);
+int run_list_runner_tokens(const RunOptions& command, const Surroundings& surroundings, std::ostream& out,
+                           std::ostream& err);
 
 // Adds the group `run` to the program. After parsing, `chosen` runs the one that was asked for; it stays as it is when
 // it was none of these. `data_dir` is the default of --data.

@@ -82,10 +82,19 @@ constexpr const char* runners_help = R"help(Examples:
   kaapi run runners
   kaapi run runners --json)help";
 
-constexpr const char* token_help = R"help(Example:
+constexpr const char* token_help = R"help(Examples:
   kaapi run token build-machine > token && chmod 600 token
+  kaapi run token --delete build-machine
 
-What `kaapi runner` on another machine shows the platform. It is shown once; a new one of the same name replaces it.)help";
+What `kaapi runner` on another machine shows the platform. It is shown once; a new one of the same name replaces it.
+Whoever has it is given jobs with their secrets and roles. Taken back, its runner gets no more jobs; those that it has
+begun end as they do, or by kaapi run cancel.)help";
+
+constexpr const char* tokens_help = R"help(Examples:
+  kaapi run tokens
+  kaapi run tokens --json
+
+Those that kaapi run token has made. The runner that kaapi up brings along has its own.)help";
 
 // One command being described. Its values live as long as what CLI11 keeps of it.
 template <class Command>
@@ -240,10 +249,15 @@ void add_runners(CLI::App& group, const std::string& data_dir, ChosenCommand& ch
   add_json(runners);
   run_by(runners, chosen, run_list_runners);
 
-  const auto token = describe<RunnerTokenCommand>(group, "token", "Make a token for a runner", token_help, data_dir);
+  const auto token = describe<RunnerTokenCommand>(group, "token", "Make or take back a runner's token", token_help, data_dir);
   token.app->add_option("name", token.command->name, "What it is for")->required();
+  token.app->add_flag("--delete", token.command->take_back, "Take it back");
   add_json(token);
   run_by(token, chosen, run_runner_token);
+
+  const auto tokens = describe<RunOptions>(group, "tokens", "List the tokens of runners", tokens_help, data_dir);
+  add_json(tokens);
+  run_by(tokens, chosen, run_list_runner_tokens);
 }
 
 }  // namespace

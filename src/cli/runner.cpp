@@ -31,13 +31,14 @@ constexpr const char* runner_help = R"help(Examples:
   kaapi runner --server http://127.0.0.1:4566 --token-file t --slots 4 --label gpu --name build-2
   kaapi runner ... --label ubuntu-latest=docker://debian:bookworm   jobs for this label run in that image
   kaapi runner ... --actions-url http://git.lan/mirror               where actions such as OWNER/NAME@v1 come from
-  kaapi runner ... --original actions/cache                          fetch this one instead of the built-in
+  kaapi runner ... --original aws-actions/amazon-ecr-login           fetch this one instead of the built-in
+  kaapi runner ... --share /srv/sdk                                  jobs may read this folder too
 
 Asks the platform for jobs and runs each in a process of its own with a fresh workspace. `kaapi up` starts one by
 itself; on another machine, reach the platform through a tunnel. Where it is root, jobs run as unprivileged users of
 their own (61184 and up) with a Docker socket each that lets them build, push and run containers of their own;
---job-user names another one, or turns that off. SIGTERM ends jobs as
-cancelled, in order; a second one ends them at once.)help";
+--job-user names another one, or turns that off. Of the machine they see its programs (/usr, /opt, /etc and the like),
+their own files, and what --share names. SIGTERM ends jobs as cancelled, in order; a second one ends them at once.)help";
 
 Result<std::string> read_token(const std::string& path) {
   const Result<std::string> text = read_file(path, max_token_bytes);
@@ -84,6 +85,11 @@ Result<runner::RunnerConfig> config_of(const RunnerCommand& command) {
   config.actions_url = command.actions_url;
   while (config.actions_url.ends_with('/')) config.actions_url.pop_back();
   config.originals = command.originals;
+  config.sandbox = command.sandbox == "auto";
+  config.alone_after = std::chrono::seconds(command.alone_after_s);
+  // As if somebody had stopped it.
+  config.on_alone = [] { ::kill(::getpid(), SIGTERM); };
+  config.shared = command.shared;
   return config;
 }
 
@@ -124,8 +130,19 @@ RunnerCommands add_runner_commands(CLI::App& program, RunnerCommand& command) {
   app->add_option("--job-user", command.job_user, "auto, off, or the user that jobs run as")
       ->type_name("auto|NAME|off")
       ->capture_default_str();
+  app->add_option("--sandbox", command.sandbox,
+                  "auto: jobs see programs and their own files only; off: all by its modes")
+      ->check(CLI::IsMember({"auto", "off"}).description(""))
+      ->type_name("auto|off")
+      ->capture_default_str();
+  app->add_option("--share", command.shared, "Jobs see this folder too, read-only; repeat for more")
+      ->type_name("FOLDER");
   app->add_option("--actions-url", command.actions_url, "Where actions are fetched from")
       ->type_name("URL")
+      ->capture_default_str();
+  app->add_option("--end-alone-after", command.alone_after_s,
+                  "End when no job runs and the platform has not answered for so long; 0: stay")
+      ->type_name("SECONDS")
       ->capture_default_str();
   app->add_option("--original", command.originals, "Fetch this action though it is built in; all: every one")
       ->type_name("OWNER/NAME");
@@ -157,7 +174,8 @@ int run_runner(const RunnerCommand& command, std::ostream& err) {
   runner::Supervisor supervisor(std::move(*config));
   if (const Result<void> started = supervisor.start(); !started) return fail(started.error().message, err);
   int number = 0;
-  ::sigwait(&signals, &number);
+  // SIGUSR1: a newer build of the platform has a runner of its own as soon as this one has ended its jobs.
+  while (::sigwait(&signals, &number) == 0 && number == SIGUSR1) supervisor.leave();
   log::info("runner", "stopping: jobs are cancelled; again to end them at once");
   std::thread second([&] {
     int again = 0;

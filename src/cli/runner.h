@@ -25,6 +25,9 @@ struct RunnerCommand {
   std::size_t slots = 2;
   std::string work_dir = "/var/lib/kaapi-runner";
   std::string job_user = "auto";
+  std::string sandbox = "auto";
+  std::int64_t alone_after_s = 0;
+  std::vector<std::string> shared;
   std::string actions_url = "https://github.com";
   std::vector<std::string> originals;
   std::string log_level = "info";

@@ -39,7 +39,7 @@ git::JobCheck job_check(runs::Conductor& conductor, std::string arn_prefix) {
                                                           std::string_view password) -> std::optional<git::GitCaller> {
     if (user != "x-access-token") return std::nullopt;
     const std::optional<runs::JobAccess> job = conductor.job_access(password);
-    if (!job) return std::nullopt;
+    if (!job || job->kind != runs::TokenKind::git) return std::nullopt;
     return git::GitCaller{fmt::format("job {} of {}", job->job_id, job->repository),
                           fmt::format("{}repository/{}/run/{}", arn_prefix, job->repository, job->run_id),
                           job->repository, job->may_read_code, job->may_write_code};
@@ -113,11 +113,13 @@ void PipelineRooms::wire(PipelineConfig config, const identity::Account& account
   mirrors_.emplace(*repositories_, *pushes_, identity.sealer(), clock_, ids_);
   git_http_.emplace(*repositories_, *gate_, *pushes_, [this] { return config_.endpoint; });
   hook_api_.emplace(*pushes_);
-  runner_api_.emplace(*conductor_, *storage_, *issuer_, &deployments);
+  if (audit != nullptr) runner_audit_.emplace(account.account_id, account.region, *audit, clock_, ids_);
+  runner_api_.emplace(*conductor_, *storage_, *issuer_, &deployments, runner_audit_ ? &*runner_audit_ : nullptr);
 
   const auto exists = [this](std::string_view repository) { return repositories_->find(repository).has_value(); };
-  git::add_operations(dispatcher, {*repositories_, *tokens_, *mirrors_, *identity.keys, clock_, gate_->config(),
-                                   [this](const std::string& repository) { return forget(repository); }});
+  git::add_operations(dispatcher, {*repositories_, *tokens_, *mirrors_, *pushes_, *identity.keys, clock_, gate_->config(),
+                                   [this](const std::string& repository) { return forget(repository); },
+                                   [this](const std::string& repository) { conductor_->reread(repository); }});
   actions::settings::add_settings_operations(dispatcher, *settings_, {account.region, exists});
   runs::add_run_operations(dispatcher, *conductor_, *storage_, {account.region, exists});
 }
@@ -148,7 +150,7 @@ Result<void> PipelineRooms::forget(const std::string& repository) {
 
 Result<void> PipelineRooms::start() {
   conductor_->start();
-  pushes_->recover();
+  pushes_->start();
   mirrors_->start();
   return config_.options.runner_slots == 0 ? ok() : start_runner();
 }
@@ -162,8 +164,9 @@ Result<std::string> PipelineRooms::runner_token_file() {
   const std::string path = data_dir_ + "/runner.token";
   std::string token;
   std::ifstream(path) >> token;
-  if (!token.empty() && conductor_->is_runner(token)) return path;
-  const Result<std::string> made = conductor_->create_runner_token(std::string(local_runner), "the platform", true);
+  const std::optional<runs::RunnerToken> known = conductor_->runner_token(token);
+  if (known && known->own) return path;
+  const Result<std::string> made = conductor_->create_own_runner_token();
   if (!made) return made.error();
   std::ofstream file(path, std::ios::trunc);
   file << *made << "\n";
@@ -182,12 +185,11 @@ Result<void> PipelineRooms::start_runner() {
               "it can. Run kaapi up as root, or jobs elsewhere (--runner-slots 0 and kaapi runner)");
   }
   RunnerProcessConfig process;
-  process.command = {own_program(),  "runner",
-                     "--server",     config_.endpoint,
-                     "--token-file", *token_file,
-                     "--name",       std::string(local_runner),
-                     "--slots",      std::to_string(config_.options.runner_slots),
-                     "--work",       folder};
+  process.command = {own_program(), "runner", "--server", config_.endpoint, "--token-file", *token_file, "--name",
+                     std::string(local_runner), "--slots", std::to_string(config_.options.runner_slots), "--work",
+                     folder,
+                     // It goes on when this process ends while jobs run, and must not stay for ever.
+                     "--end-alone-after", std::to_string(runner_alone_after.count())};
   process.command.insert(process.command.end(), config_.options.runner_options.begin(),
                          config_.options.runner_options.end());
   process.pid_file = data_dir_ + "/runner.pid";
@@ -203,10 +205,26 @@ Result<void> PipelineRooms::start_runner() {
 }
 
 void PipelineRooms::stop() {
-  if (runner_) runner_->stop(runner_grace);
-  remove_idle_folder(runner_folder());
+  if (const std::size_t jobs = jobs_of_runner(); runner_ && jobs > 0) {
+    // As after a crash: whoever restarts the platform does not want to stop deployments.
+    log::info("runner",
+              "{} jobs go on by themselves until they end, or the platform has been away for {} s; to end "
+              "them too, end the process in {}",
+              jobs, actions::runner_lost_after.count(), data_dir_ + "/runner.pid");
+  } else if (runner_) {
+    runner_->stop(runner_grace);
+    remove_idle_folder(runner_folder());
+  }
   mirrors_->stop();
+  pushes_->stop();
   conductor_->stop();
+}
+
+std::size_t PipelineRooms::jobs_of_runner() const {
+  for (const runs::RunnerView& runner : conductor_->runners()) {
+    if (runner.name == local_runner) return runner.jobs.size();
+  }
+  return 0;
 }
 
 void PipelineRooms::tidy() {

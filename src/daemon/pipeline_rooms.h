@@ -19,6 +19,7 @@
 #include "actions/issuer/issuer.h"
 #include "actions/runs/conductor.h"
 #include "actions/runs/runner_api.h"
+#include "actions/runs/runner_audit.h"
 #include "actions/settings/settings.h"
 #include "actions/storage/storage.h"
 #include "audit/log.h"
@@ -37,6 +38,8 @@ namespace kaapi::daemon {
 
 // An idle runner ends at once; one with jobs ends them in order.
 inline constexpr std::chrono::milliseconds runner_grace{15'000};
+// A runner without jobs whose platform is away ends by itself.
+inline constexpr std::chrono::seconds runner_alone_after{120};
 
 struct PipelineConfig {
   std::string endpoint;  // of the platform: "http://127.0.0.1:4566"
@@ -68,6 +71,7 @@ class PipelineRooms {
   Result<void> start_runner();
   Result<std::string> runner_token_file();
   std::string runner_folder() const;
+  std::size_t jobs_of_runner() const;  // that run now
   Result<void> forget(const std::string& repository);
 
   SystemClock clock_;
@@ -88,6 +92,7 @@ class PipelineRooms {
   std::optional<actions::git::Mirrors> mirrors_;
   std::optional<actions::git::GitHttp> git_http_;
   std::optional<actions::git::HookApi> hook_api_;
+  std::optional<actions::runs::RunnerAudit> runner_audit_;
   std::optional<actions::runs::RunnerApi> runner_api_;
   std::optional<RunnerProcess> runner_;
 };

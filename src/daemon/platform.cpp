@@ -72,6 +72,7 @@ http::ServerConfig server_config(const PlatformConfig& config, std::uint16_t por
   http::ServerConfig server;
   server.address = config.listen_address;
   server.port = port;
+  server.max_stream_threads = actions::runs::min_stream_threads;
   return server;
 }
 

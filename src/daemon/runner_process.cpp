@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -133,6 +134,12 @@ bool RunnerProcess::adopt() {
   child_ = false;
   process_ = std::move(process);
   log::info("runner", "going on with the runner of before (process {})", pid_);
+  std::array<char, 4096> program{};
+  const ssize_t bytes = ::readlink(fmt::format("/proc/{}/exe", pid_).c_str(), program.data(), program.size());
+  if (bytes > 0 && std::string_view(program.data(), static_cast<std::size_t>(bytes)).ends_with(" (deleted)")) {
+    // Of an older build: it ends its jobs, and watch() starts one of this build.
+    signal_process(process_, SIGUSR1);
+  }
   return true;
 }
 

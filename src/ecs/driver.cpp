@@ -74,6 +74,8 @@ std::map<std::string, std::string> TaskDriver::labels_of(const Task& task) const
   labels["com.amazonaws.ecs.task-definition-family"] = task.family;
   labels["com.amazonaws.ecs.task-definition-version"] = std::to_string(task.revision);
   labels[std::string(task_label)] = task.id;
+  // An image that a job has labelled as its own would make the task's container the job's.
+  labels[std::string(job_label)] = "";
   return labels;
 }
 

@@ -16,6 +16,17 @@ constexpr Duration retry_after_failed_commit{1'000};
 constexpr Duration retry_after_failed_resync{1'000};
 constexpr Duration prune_interval{10 * 60'000};
 constexpr int killed_exit_code = 137;  // by SIGKILL: the engine knows whether that was for want of memory
+constexpr std::size_t max_held = 10'000;
+
+// Also of a start that is told of in this very round. Empty: none is known.
+std::string runtime_id_of(const Task& task, std::size_t container, const std::vector<TaskFact>& facts) {
+  std::string id = task.containers[container].state.runtime_id;
+  for (const TaskFact& fact : facts) {
+    const auto* started = std::get_if<ContainerStarted>(&fact.fact);
+    if (started != nullptr && fact.task_id == task.id && started->container == container) id = started->runtime_id;
+  }
+  return id;
+}
 
 }  // namespace
 
@@ -73,19 +84,18 @@ void Scheduler::engine_event(const containers::Event& event) {
   if (task == event.labels.end() || container == event.labels.end()) return;
   const std::optional<std::int64_t> index = parse_number(container->second);
   if (!index) return;
+  Heard heard{task->second, static_cast<std::size_t>(*index), event.container, std::nullopt};
   if (event.kind == containers::EventKind::die && event.exit_code != killed_exit_code) {
     // The event says all there is; the engine itself would answer only after it has taken the network down.
-    ContainerExited exited;
-    exited.container = static_cast<std::size_t>(*index);
-    exited.exit_code = event.exit_code;
-    exited.at = event.at;
-    put([&](Inbox& inbox) {
-      exited.blameless = exited.at <= inbox.engine_back_at;
-      inbox.exits.emplace_back(task->second, exited);
-    });
-    return;
+    heard.exited.emplace();
+    heard.exited->container = heard.container;
+    heard.exited->exit_code = event.exit_code;
+    heard.exited->at = event.at;
   }
-  put([&](Inbox& inbox) { inbox.looks.emplace_back(task->second, static_cast<std::size_t>(*index)); });
+  put([&](Inbox& inbox) {
+    if (heard.exited) heard.exited->blameless = heard.exited->at <= inbox.engine_back_at;
+    inbox.heard.push_back(std::move(heard));
+  });
 }
 
 void Scheduler::output_drained(const std::string& source_key) {
@@ -108,16 +118,11 @@ std::optional<Time> Scheduler::step() {
   hold_until_.reset();
 
   RoundOutput output;
-  std::vector<std::pair<Task, std::size_t>> to_look;
-  std::vector<std::pair<std::string, ContainerExited>> to_ask;
+  Questions questions;
   RoundInput input{std::exchange(facts_, {}), std::exchange(services_, {}), std::exchange(tasks_, {})};
   const Result<void> committed = database_.write([&](store::Session& session) -> Result<void> {
-    sort_exits(session, input.facts, to_ask);
+    questions = sort_heard(session, input.facts);
     output = Round(session, busy_, factory_, ids_, timing_, now).run(input);
-    for (const auto& [id, container] : looks_) {
-      std::optional<Task> task = find_task(session, id);
-      if (task && container < task->containers.size()) to_look.emplace_back(std::move(*task), container);
-    }
     if (output.any_stopped && (!prune_at_ || now >= *prune_at_)) {
       prune_tasks(session, now);
       prune_at_ = now + prune_interval;
@@ -132,13 +137,13 @@ std::optional<Time> Scheduler::step() {
     hold_until_ = now + retry_after_failed_commit;
     return next_due();
   }
-  looks_.clear();
-  exits_.clear();
+  heard_.clear();
+  std::move(questions.held.begin(), questions.held.end(), std::back_inserter(held_));
   carry_out(std::move(output));
-  for (const auto& [id, exited] : to_ask) {
+  for (const auto& [id, exited] : questions.exits) {
     hand_over(Lane::quick, id, std::nullopt, [driver = &driver_, fact = exited] { return driver->exited(fact); });
   }
-  for (auto& [task, container] : to_look) look(std::move(task), container);
+  for (auto& [task, container] : questions.looks) look(std::move(task), container);
   return services_.empty() ? next_due() : std::optional<Time>(now);
 }
 
@@ -160,22 +165,36 @@ void Scheduler::carry_out(RoundOutput output) {
   }
 }
 
-// Before the end of a task that should run counts against its deployment, the engine is asked whether it is going down.
-void Scheduler::sort_exits(store::Session& session, std::vector<TaskFact>& facts,
-                           std::vector<std::pair<std::string, ContainerExited>>& to_ask) const {
-  for (const auto& [id, exited] : exits_) {
-    const std::optional<Task> task = find_task(session, id);
-    if (!task) continue;
-    if (task->desired_running && task->service_id != 0 && !exited.blameless) {
-      to_ask.emplace_back(id, exited);
+Scheduler::Questions Scheduler::sort_heard(store::Session& session, std::vector<TaskFact>& facts) const {
+  Questions questions;
+  for (const Heard& heard : heard_) {
+    std::optional<Task> task = find_task(session, heard.task_id);
+    if (!task || heard.container >= task->containers.size()) continue;
+    const std::string known = runtime_id_of(*task, heard.container, facts);
+    if (known.empty() && task->containers[heard.container].state.phase == Phase::starting) {
+      if (held_.size() + questions.held.size() < max_held) questions.held.push_back(heard);
+    } else if (known != heard.runtime_id) {
+      log::debug("ecs", "container {} carries the labels of task {}, and is none of its", heard.runtime_id, task->id);
+    } else if (!heard.exited) {
+      questions.looks.emplace_back(std::move(*task), heard.container);
+    } else if (task->desired_running && task->service_id != 0 && !heard.exited->blameless) {
+      // Before it counts against the deployment, the engine is asked whether it is going down.
+      questions.exits.emplace_back(heard.task_id, *heard.exited);
     } else {
-      facts.push_back({id, exited});
+      facts.push_back({heard.task_id, *heard.exited});
     }
   }
+  return questions;
+}
+
+void Scheduler::release_held(const std::string& task_id) {
+  const auto is_of = [&](const Heard& heard) { return heard.task_id == task_id; };
+  std::copy_if(held_.begin(), held_.end(), std::back_inserter(heard_), is_of);
+  std::erase_if(held_, is_of);
 }
 
 bool Scheduler::nothing_to_do() const {
-  return facts_.empty() && services_.empty() && tasks_.empty() && looks_.empty() && exits_.empty();
+  return facts_.empty() && services_.empty() && tasks_.empty() && heard_.empty();
 }
 
 std::optional<Time> Scheduler::next_due() const {
@@ -197,6 +216,7 @@ void Scheduler::take_in(Time now) {
       const auto busy = busy_.find(completion.task_id);
       if (completion.action && busy != busy_.end()) set_busy(busy->second, *completion.action, false);
       tasks_.insert(completion.task_id);
+      release_held(completion.task_id);
       for (Fact& fact : completion.facts) {
         if (auto* exit = std::get_if<ContainerExited>(&fact)) {
           exit->blameless = exit->blameless || exit->at <= inbox_->engine_back_at;
@@ -209,10 +229,8 @@ void Scheduler::take_in(Time now) {
     inbox_->services.clear();
     tasks_.merge(inbox_->tasks);
     inbox_->tasks.clear();
-    looks_.insert(looks_.end(), inbox_->looks.begin(), inbox_->looks.end());
-    inbox_->looks.clear();
-    exits_.insert(exits_.end(), inbox_->exits.begin(), inbox_->exits.end());
-    inbox_->exits.clear();
+    std::move(inbox_->heard.begin(), inbox_->heard.end(), std::back_inserter(heard_));
+    inbox_->heard.clear();
     resync = std::exchange(inbox_->resync, std::nullopt);
     if (std::exchange(inbox_->resync_wanted, false)) resync_at_ = now;
   }
@@ -240,6 +258,8 @@ void Scheduler::take_resync(Result<std::vector<TaskFact>> outcome, Time now) {
     return;
   }
   std::move(outcome->begin(), outcome->end(), std::back_inserter(facts_));
+  std::move(held_.begin(), held_.end(), std::back_inserter(heard_));
+  held_.clear();
   if (synced_) return;
   // The first look is over: now everything that is stored may go on.
   const Result<void> queued = database_.read([&](store::Session& session) -> Result<void> {

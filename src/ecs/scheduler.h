@@ -57,14 +57,21 @@ class Scheduler final : public Waker {
     std::optional<Action> action;  // absent: nobody had planned it, it was only seen
     std::vector<Fact> facts;
   };
+  // What the engine said of a container that carries a task's labels. So may anybody's, by an image that brings them
+  // along: whether it is the task's is seen by its id.
+  struct Heard {
+    std::string task_id;
+    std::size_t container = 0;
+    std::string runtime_id;
+    std::optional<ContainerExited> exited;  // absent: the engine must be asked
+  };
   // What came from other threads since the last round. Shared with work in flight, which may outlive the scheduler.
   struct Inbox {
     std::mutex mutex;
     std::vector<Completion> completions;
     std::set<std::int64_t> services;
     std::set<std::string> tasks;
-    std::vector<std::pair<std::string, std::size_t>> looks;      // containers that the engine said something about
-    std::vector<std::pair<std::string, ContainerExited>> exits;  // ends that it told of
+    std::vector<Heard> heard;
     Time engine_back_at{};                                       // what ended before this was told late
     std::optional<Result<std::vector<TaskFact>>> resync;
     bool resync_wanted = false;
@@ -82,8 +89,14 @@ class Scheduler final : public Waker {
   bool nothing_to_do() const;
   void set_timer(const Key& key, std::optional<Time> at);
   void act(const std::shared_ptr<const Task>& task, const Action& action);
-  void sort_exits(store::Session& session, std::vector<TaskFact>& facts,
-                  std::vector<std::pair<std::string, ContainerExited>>& to_ask) const;
+  // What is to be asked of the engine after the commit.
+  struct Questions {
+    std::vector<std::pair<Task, std::size_t>> looks;
+    std::vector<std::pair<std::string, ContainerExited>> exits;
+    std::vector<Heard> held;  // of containers whose start is under way: their ids are not known yet
+  };
+  Questions sort_heard(store::Session& session, std::vector<TaskFact>& facts) const;
+  void release_held(const std::string& task_id);
   void look(Task task, std::size_t container);
   void hand_over(Lane lane, std::string task_id, std::optional<Action> action, std::function<std::vector<Fact>()> call);
   void carry_out(RoundOutput output);
@@ -107,8 +120,8 @@ class Scheduler final : public Waker {
   std::vector<TaskFact> facts_;
   std::set<std::int64_t> services_;
   std::set<std::string> tasks_;
-  std::vector<std::pair<std::string, std::size_t>> looks_;
-  std::vector<std::pair<std::string, ContainerExited>> exits_;
+  std::vector<Heard> heard_;
+  std::vector<Heard> held_;  // until their task's start has come to something
   std::map<std::string, Busy> busy_;
   std::map<Key, Time> timers_;
   std::set<std::pair<Time, Key>> due_;

@@ -152,6 +152,7 @@ TEST_F(EngineOutage, AnEndOfBeforeThatIsToldLateDoesNotCount) {
   for (const std::string& id : running()) {
     containers::Event event;
     event.kind = containers::EventKind::die;
+    event.container = engine_.inspect(id).value().id;
     event.labels = engine_.inspect(id).value().labels;
     event.exit_code = 143;
     event.at = clock_.now() - Duration(500);
@@ -160,6 +161,26 @@ TEST_F(EngineOutage, AnEndOfBeforeThatIsToldLateDoesNotCount) {
   }
   settle();
   EXPECT_EQ(deployment().failed_tasks, 0);
+}
+
+TEST_F(EngineOutage, AnotherContainersEndIsNotTheTasksWhateverItsLabels) {
+  for (const std::string& id : running()) {
+    for (const auto& [kind, exit_code] : {std::pair{containers::EventKind::die, 1},
+                                          {containers::EventKind::die, 137},
+                                          {containers::EventKind::destroy, 0}}) {
+      containers::Event event;
+      event.kind = kind;
+      // By an image that brings them along.
+      event.labels = engine_.inspect(id).value().labels;
+      event.container = "of-a-job";
+      event.exit_code = exit_code;
+      event.at = clock_.now();
+      scheduler_.engine_event(event);
+    }
+  }
+  settle();
+  EXPECT_EQ(deployment().failed_tasks, 0);
+  EXPECT_EQ(running().size(), static_cast<std::size_t>(desired));
 }
 
 }  // namespace

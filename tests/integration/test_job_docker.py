@@ -25,17 +25,27 @@ def team(platform, backend_image):
     return team
 
 
-def run_steps(team, script, job=""):
-    """The log of a job with this script, and its conclusion."""
-    head = f"on: {{push: {{branches: [other]}}}}\njobs:\n  docker:\n    runs-on: ubuntu-latest\n{job}    steps:\n      - run: |\n"
+def run_workflow(team, text):
+    """The log of a workflow that a push of what stands in the tree to another branch runs, and its conclusion."""
     team.git("checkout", "-q", "-B", "other", "main")
-    team.write(".github/workflows/docker.yml", workflow(head + "\n".join(" " * 10 + line for line in script.strip().split("\n")) + "\n"))
+    team.write(".github/workflows/docker.yml", workflow(text))
     team.commit("Docker in a job")
     team.git("push", "--force", "origin", "other", check=False)
     team.git("checkout", "-q", "-f", "main")
     run = team.newest_run()["runId"]
     team.wait_run(run, "completed")
     return team.kaapi("run", "log", run, "--repo", REPOSITORY).stdout, team.describe(run)["conclusion"]
+
+
+def run_steps(team, script, job=""):
+    """The same of one job with this script."""
+    head = f"on: {{push: {{branches: [other]}}}}\njobs:\n  docker:\n    runs-on: ubuntu-latest\n{job}    steps:\n      - run: |\n"
+    return run_workflow(team, head + "\n".join(" " * 10 + line for line in script.strip().split("\n")) + "\n")
+
+
+def lines_of(log):
+    """Without their times."""
+    return [line.split(" ", 1)[-1] for line in log.splitlines()]
 
 
 def jobs_things(kind, *options):
@@ -47,6 +57,7 @@ def test_jobs_use_docker_as_workflows_do(team, busybox_image):
 mkdir -p in && echo given > in/file
 docker run --rm -v "$PWD/in:/in:ro" -v "$PWD/out:/out" {busybox_image} sh -c 'cat /in/file > /out/file'
 cat out/file
+echo temporary > /tmp/file && docker run --rm -v /tmp/file:/file {busybox_image} cat /file
 docker network create mine
 docker volume create kept
 docker run -d --name server --network mine --network-alias web -v kept:/www -w /www -p 127.0.0.1::80 {busybox_image} httpd -f -p 80
@@ -64,7 +75,7 @@ docker run --rm {busybox_image} sh -c 'exit 7' || echo "ended with $?"
 docker image prune -f
 """)
     assert conclusion == "success", log
-    for text in ("given", "running: server", "got piped", "built", "ended with 7"):
+    for text in ("given", "temporary", "running: server", "got piped", "built", "ended with 7"):
         assert text in log, log
     assert log.count("served") >= 3, log
     harness.eventually("what the job left is gone",
@@ -74,6 +85,8 @@ docker image prune -f
 def test_services_and_a_job_container(team, busybox_image):
     log, conclusion = run_steps(team, """
 wget -q -O - http://web/page
+echo "$(wget -q -O - "$AWS_ENDPOINT_URL/healthz") is what the platform says inside"
+test "$AWS_ENDPOINT_URL" = "${{ github.server_url }}" && echo "known by one address"
 echo "inside as $(id -u) in $PWD" && echo kept > from-inside
 """, f"""    container: {busybox_image}
     defaults: {{run: {{shell: sh}}}}
@@ -84,6 +97,29 @@ echo "inside as $(id -u) in $PWD" && echo kept > from-inside
 """)
     assert conclusion == "success", log
     assert "serviced" in log and "inside as 0 in /__w" in log, log
+    # The script is in the log too.
+    assert [line for line in lines_of(log) if line.endswith(" is what the platform says inside")], log
+    assert "known by one address" in lines_of(log), log
+
+
+def test_an_action_in_a_container_reaches_the_platform(team, busybox_image):
+    team.write("ask/action.yml", "name: Ask\nruns: {using: docker, image: Dockerfile, args: [healthz]}\n")
+    team.write("ask/Dockerfile", f"FROM {busybox_image}\nCOPY ask /ask\nENTRYPOINT [\"/ask\"]\n")
+    team.write("ask/ask", "#!/bin/sh\necho \"says $(wget -q -O - $AWS_ENDPOINT_URL/$1)\" && echo answer=42 >> $GITHUB_OUTPUT\n")
+    (team.folder / "ask/ask").chmod(0o755)
+    log, conclusion = run_workflow(team, """
+on: {push: {branches: [other]}}
+jobs:
+  docker:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v6
+      - {uses: ./ask, id: ask}
+      - run: echo "it answered ${{ steps.ask.outputs.answer }}"
+""")
+    assert conclusion == "success", log
+    assert [line for line in lines_of(log) if line.startswith("says ")], log
+    assert "it answered 42" in lines_of(log), log
 
 
 def test_docker_makes_no_job_root(team, platform, busybox_image):
@@ -121,7 +157,7 @@ echo "as $(./root-id -u)"
 """)
     assert conclusion == "success", log
     # The script is in the log too, with its own words.
-    said = [line.split(" ", 1)[-1] for line in log.splitlines()]
+    said = lines_of(log)
     assert not [line for line in said if line.startswith("NOT REFUSED: ")], log
     assert sum(line.startswith("refused: ") for line in said) == 21, log
     for text in ("the job's own folders", "leads out of the job's folder", "HostConfig.Privileged", "HostConfig.PidMode", "No such container",

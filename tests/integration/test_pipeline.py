@@ -3,7 +3,12 @@
 import base64
 import json
 import os
+import pathlib
+import re
+import shutil
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -81,7 +86,7 @@ def test_a_push_does_not_wait_for_the_run_unless_asked(deployed):
     run = team.newest_run()
     text, code = team.watch(run["runId"])
     assert code == 0, text
-    assert "Successfully built" in text, text
+    assert "latest: digest: sha256:" in text, text  # of docker push, whatever built the image
     team.version = "v2"
     assert team.versions(STAGING) == ["v2", "v2"]
 
@@ -195,21 +200,51 @@ def test_a_reviewer_who_refuses_stops_it(deployed, reviewer):
 # --- many at once
 
 
-def test_two_pushes_at_once_both_end_and_the_last_one_serves(deployed):
+def test_two_pushes_at_once_both_deploy(deployed, tmp_path):
+    """Two clones: one pushes main, the other a tag, in the same moment."""
     team = deployed
+    shutil.copytree(team.folder, tmp_path / "other")
+    other = team_tree.Tree(tmp_path / "other", harness.run, team.platform.env)
+    team.commit("Version v6", version="v6")
+    other.commit("Version 2.0.0", version="v2.0.0")
+    other.git("tag", "v2.0.0")
+    start = threading.Barrier(2)
+
+    def push(tree, ref):
+        start.wait()
+        done = tree.git("push", "-o", "wait", "origin", ref, check=False)
+        return done.stdout + done.stderr, done.returncode
+
+    with ThreadPoolExecutor(2) as pool:
+        pushes = [pool.submit(push, team, "main"), pool.submit(push, other, "v2.0.0")]
+        for (shown, code), name in zip([done.result() for done in pushes], ("Deploy staging", "Deploy production")):
+            assert code == 0 and re.search(rf"{name} #\d+: success", shown), shown
+    team.version = "v6"
+    assert team.versions(STAGING) == ["v6", "v6"]
+    assert team.versions(PRODUCTION) == ["v2.0.0", "v2.0.0"]
+
+
+def test_pushes_in_a_row_deploy_in_their_order_in_a_concurrency_group(deployed):
+    """Without a group both would build at the same time, and whoever pushes the image last serves, as on GitHub."""
+    team = deployed
+    file = ".github/workflows/cd-staging.yml"
+    plain = (team.folder / file).read_text()
+    team.write(file, plain + "\nconcurrency: staging\n")
     known = {run["runId"] for run in team.runs()}
-    for version in ("v6", "v7"):
-        team.commit(f"Version {version}", version=version)
-        team.push()
-    mine = [run["runId"] for run in team.runs() if run["runId"] not in known]
+    try:
+        for version in ("v7", "v8"):
+            team.commit(f"Version {version}", version=version)
+            team.push()
+    finally:
+        team.write(file, plain)
+    mine = sorted((run["runId"] for run in team.runs() if run["runId"] not in known), key=int)
     assert len(mine) == 2
-    for run in mine:
-        team.watch(run)
-    newest = team.describe(max(mine, key=int))
-    assert newest["conclusion"] == "success", newest
-    team.version = "v7"
+    first, second = (team.wait_run(run, "completed") for run in mine)
+    assert (first["conclusion"], second["conclusion"]) == ("success", "success"), (first, second)
+    assert second["jobs"][0]["startedAt"] >= first["jobs"][0]["endedAt"], (first, second)
+    team.version = "v8"
     team.platform.wait_stable(STAGING.cluster, STAGING.service)
-    assert team.versions(STAGING) == ["v7", "v7"]
+    assert team.versions(STAGING) == ["v8", "v8"]
 
 
 # --- workflows of our own in the same repository
@@ -243,8 +278,16 @@ def wait_log(team, run_id, text):
         "run", "log", str(run_id), "--repo", REPOSITORY, check=False).stdout)
 
 
-def alive(pid):
-    return os.path.exists(f"/proc/{pid}")
+def waiting_processes():
+    """Those of LONG's step. By name: jobs count their processes themselves."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_bytes().startswith(b"waits-for-ever\0"):
+                found.append(folder.name)
+        except OSError:  # it has just ended
+            pass
+    return found
 
 
 LONG = f"""
@@ -255,8 +298,8 @@ jobs:
     runs-on: ubuntu-latest
     steps:
       - run: |
-          echo "process $$ waits"
-          exec tail -f /dev/null
+          echo "the process waits"
+          exec -a waits-for-ever tail -f /dev/null
 """
 
 
@@ -265,14 +308,12 @@ def test_cancel_ends_the_run_and_its_processes(deployed):
     shown, _ = push_other(team, {"long.yml": LONG.replace("CANCEL", "false")})
     run = team.newest_run()["runId"]
     wait_log(team, run, "waits")
-    log = team.kaapi("run", "log", run, "--repo", REPOSITORY).stdout
-    pid = int(log.split("process ")[-1].split()[0])
-    assert alive(pid), shown
+    harness.eventually("the step's process runs", waiting_processes)
     team.kaapi("run", "cancel", run, "--repo", REPOSITORY)
     text, code = team.watch(run)
     assert code == 3, text
     assert team.describe(run)["conclusion"] == "cancelled"
-    harness.eventually("the step's process is gone", lambda: not alive(pid))
+    harness.eventually("the step's process is gone", lambda: not waiting_processes())
 
 
 def test_a_concurrency_group_runs_one_at_a_time_and_the_newest_next(deployed):
@@ -364,11 +405,11 @@ def test_a_job_whose_runner_died_is_lost_with_the_reason_and_started_again(deplo
     push_other(team, {"long.yml": LONG.replace("CANCEL", "true")})
     run = team.newest_run()["runId"]
     wait_log(team, run, "waits")
-    pid = int(team.kaapi("run", "log", run, "--repo", REPOSITORY).stdout.split("process ")[-1].split()[0])
+    before = harness.eventually("the step's process runs", waiting_processes)
     team.platform.kill()
     os.kill(int((team.platform.data / "runner.pid").read_text().split()[0]), signal.SIGKILL)
     team.platform.start()
-    harness.eventually("nothing of the lost job runs", lambda: not alive(pid))
+    harness.eventually("nothing of the lost job runs", lambda: not set(before) & set(waiting_processes()))
     jobs = harness.eventually("the job runs again", lambda: len(jobs := team.describe(run)["jobs"]) == 2 and jobs)
     assert "was started again and does not know it" in json.dumps(jobs), jobs
     team.kaapi("run", "cancel", run, "--repo", REPOSITORY)

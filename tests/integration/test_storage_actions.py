@@ -1,4 +1,4 @@
-"""What jobs keep: actions/cache, actions/upload-artifact and actions/download-artifact in real runs, started by real pushes."""
+"""What jobs keep: actions/cache, actions/upload-artifact (also its merge) and actions/download-artifact in real runs, started by real pushes."""
 
 import json
 
@@ -137,6 +137,84 @@ def test_an_artifact_that_is_not_there_or_there_already_fails_with_the_reason(re
     assert "No files were found with the provided path: nothing/here" in log, log
     assert "there is an artifact 'one' in this run already" in log, log
     assert "Artifact 'two' not found; this run has 'one'" in log, log
+
+
+LATER = """
+on: push
+env:
+  EARLIER: NUMBER
+jobs:
+  use:
+    runs-on: ubuntu-latest
+    permissions: GRANTED
+    steps:
+      - uses: actions/download-artifact@v4
+        with:
+          name: earlier
+          run-id: ${{ env.EARLIER }}
+          github-token: ${{ secrets.GITHUB_TOKEN }}
+          path: got
+      - run: test "$(cat got/file)" = kept
+"""
+
+
+def test_a_later_run_downloads_what_an_earlier_one_kept(repository):
+    log, conclusion = repository.run("""
+        on: push
+        jobs:
+          make:
+            runs-on: ubuntu-latest
+            steps:
+              - run: mkdir out && echo kept > out/file
+              - uses: actions/upload-artifact@v4
+                with: {name: earlier, path: out}
+        """)
+    assert conclusion == "success", log
+    later = LATER.replace("NUMBER", str(repository.newest_run()["runId"]))
+    log, conclusion = repository.run(later.replace("GRANTED", "{actions: read}"))
+    assert conclusion == "success", log
+    log, conclusion = repository.run(later.replace("    permissions: GRANTED\n", ""))
+    assert conclusion == "success", log
+    log, conclusion = repository.run(later.replace("GRANTED", "{contents: read}"))
+    assert conclusion == "failure" and "add `permissions: actions: read`" in log, log
+    log, conclusion = repository.run(LATER.replace("NUMBER", "987654").replace("GRANTED", "read-all"))
+    assert conclusion == "failure" and "there is no run 987654 in the repository" in log, log
+
+
+def test_the_artifacts_of_a_matrix_are_merged_into_one(repository):
+    log, conclusion = repository.run("""
+        on: push
+        jobs:
+          part:
+            runs-on: ubuntu-latest
+            strategy:
+              matrix:
+                part: [one, two]
+            steps:
+              - run: mkdir out && echo ${{ matrix.part }} > out/${{ matrix.part }}.txt
+              - uses: actions/upload-artifact@v4
+                with: {name: "part-${{ matrix.part }}", path: out}
+          merge:
+            needs: part
+            runs-on: ubuntu-latest
+            steps:
+              - uses: actions/upload-artifact/merge@v4
+                with: {name: apart, pattern: "part-*", separate-directories: true}
+              - id: merge
+                uses: actions/upload-artifact/merge@v4
+                with: {name: whole, pattern: "part-*", delete-merged: true}
+              - run: echo "digest ${{ steps.merge.outputs.artifact-digest }}"
+              - uses: actions/download-artifact@v4
+                with: {path: got}
+              - run: find got -type f | sort | xargs echo found
+              - uses: actions/upload-artifact/merge@v4
+                with: {name: none, pattern: "part-*"}
+        """)
+    assert conclusion == "failure" and "No artifacts found matching pattern 'part-*'" in log, log
+    assert "found got/apart/part-one/one.txt got/apart/part-two/two.txt got/whole/one.txt got/whole/two.txt" in log, log
+    kept = {one["name"]: one for one in repository.artifacts()}
+    assert sorted(kept) == ["apart", "whole"]
+    assert "digest " + kept["whole"]["digest"].removeprefix("sha256:") in log, log
 
 
 CACHED = """

@@ -44,6 +44,12 @@ class ActionHost {
   virtual const std::string& docker_config() const = 0;  // the folder that DOCKER_CONFIG of the job names
   virtual const std::string& server_url() const = 0;     // of the platform as this runner reaches it; no final slash
 
+  // A path as the job's steps know it, absolute and normal, for this action to open: a container of the job has the
+  // job's folders under other names. Error: `Invalid`, for what is in the container alone; says which folders are not.
+  virtual Result<std::string> host_path(std::string_view path) const = 0;
+  // The other way round: a path of the host for the steps that follow.
+  virtual std::string job_path(std::string_view path) const = 0;
+
   virtual void set_output(std::string_view name, std::string_view value) = 0;
   virtual void set_env(std::string_view name, std::string_view value) = 0;  // for the steps that follow
   virtual void add_path(std::string_view directory) = 0;
@@ -60,7 +66,8 @@ class ActionHost {
   virtual Result<ProcessResult> run(const ProcessSpec& spec) = 0;
   virtual bool cancelled() const = 0;
 
-  // runner_api.h's requests below jobs/ID/ with the job's token; `path` is what follows that ("artifacts/dist").
+  // runner_api.h's requests below jobs/ID/ with the token that each asks for; `path` is what follows that
+  // ("artifacts/dist").
   // Bodies travel from and to files. Any status is an answer; errors: `Unavailable`, `TimedOut`, `Cancelled`.
   struct Answer {
     int status = 0;
@@ -69,6 +76,7 @@ class ActionHost {
   };
   virtual Result<Answer> get(std::string_view path, std::string_view into_file = {}) = 0;
   virtual Result<Answer> put_file(std::string_view path, std::string_view from_file) = 0;
+  virtual Result<Answer> remove(std::string_view path) = 0;  // DELETE
 
   // hashFiles and the like live in the runner; whether the job has succeeded so far, for post steps.
   virtual bool job_succeeded() const = 0;

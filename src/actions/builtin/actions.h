@@ -13,6 +13,7 @@ BuiltIn configure_credentials_action();
 BuiltIn deploy_task_definition_action();
 BuiltIn download_artifact_action();
 BuiltIn ecr_login_action();
+BuiltIn merge_artifacts_action();
 BuiltIn render_task_definition_action();
 BuiltIn upload_artifact_action();
 

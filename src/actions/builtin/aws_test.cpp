@@ -38,8 +38,7 @@ TEST(CredentialsPlan, ChoosesAsTheOriginal) {
   EXPECT_EQ(choose_means(inputs).value(), Means::with_keys);
   inputs.role.clear();
   EXPECT_EQ(choose_means(inputs).value(), Means::own_keys);
-  inputs.region = "Mars 1";
-  EXPECT_THAT(choose_means(inputs).error().message, HasSubstr("'aws-region'"));
+  EXPECT_THAT(check_region("Mars 1").error().message, HasSubstr("'aws-region'"));
   inputs = usual();
   inputs.force_skip_oidc = true;
   EXPECT_THAT(choose_means(inputs).error().message, HasSubstr("force-skip-oidc"));
@@ -185,7 +184,48 @@ TEST_F(CredentialsTest, AccountsCanBeNarrowed) {
 
 TEST_F(CredentialsTest, NothingGivenIsNamed) {
   EXPECT_THAT(run({}), HasSubstr("could not load credentials"));
-  EXPECT_EQ(step("aws-actions/configure-aws-credentials", {}), "the input 'aws-region' is required");
+  host.variables.erase("AWS_REGION");
+  EXPECT_EQ(step("aws-actions/configure-aws-credentials", {}),
+            "the input 'aws-region' is required, or the variable AWS_REGION");
+}
+
+TEST_F(CredentialsTest, InputsMayComeFromVariables) {
+  host.variables["AWS_REGION"] = "eu-north-1";
+  host.variables["ROLE_TO_ASSUME"] = role;
+  host.variables["ROLE_SESSION_NAME"] = "from-env";
+  host.variables["OUTPUT_CREDENTIALS"] = "true";
+  host.variables["NO_PROXY"] = "localhost";
+  ASSERT_EQ(step("aws-actions/configure-aws-credentials", {}), "") << host.text;
+  EXPECT_EQ(host.variables["AWS_DEFAULT_REGION"], "eu-north-1");
+  EXPECT_EQ(host.variables["AWS_ACCESS_KEY_ID"], "AKID");
+  EXPECT_EQ(host.outputs["aws-access-key-id"], "AKID");
+  EXPECT_EQ(session_name, "from-env");
+  EXPECT_THAT(host.text, Not(HasSubstr("::warning::")));
+  ASSERT_EQ(run({{"role-session-name", "given"}}), "") << host.text;
+  EXPECT_EQ(session_name, "given");
+  EXPECT_EQ(host.variables["AWS_REGION"], "ap-south-1");
+  host.variables["ROLE_CHAINING"] = "maybe";
+  EXPECT_THAT(run({}), HasSubstr("'role-chaining'"));
+}
+
+TEST_F(CredentialsTest, TheRegionIsSetAlsoForCredentialsThatAreThere) {
+  host.variables["AWS_ACCESS_KEY_ID"] = "LONG";
+  host.variables["AWS_SECRET_ACCESS_KEY"] = "long-secret";
+  host.variables.erase("AWS_SESSION_TOKEN");
+  // No way to get others is needed.
+  host.message().may_ask_token = false;
+  ASSERT_EQ(run({{"use-existing-credentials", "true"}, {"role-to-assume", std::string(role)}}), "") << host.text;
+  EXPECT_THAT(host.text, HasSubstr("Pre-existing credentials are valid"));
+  EXPECT_EQ(host.variables["AWS_ACCESS_KEY_ID"], "LONG");
+  EXPECT_EQ(host.variables["AWS_REGION"], "ap-south-1");
+  EXPECT_EQ(host.variables["AWS_DEFAULT_REGION"], "ap-south-1");
+  host.message().may_ask_token = true;
+  ASSERT_EQ(run({{"use-existing-credentials", "true"},
+                 {"unset-current-credentials", "true"},
+                 {"role-to-assume", std::string(role)}}),
+            "")
+      << host.text;
+  EXPECT_EQ(host.variables["AWS_ACCESS_KEY_ID"], "AKID");
 }
 
 class EcrLoginTest : public AwsActionTest {

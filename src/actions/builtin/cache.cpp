@@ -28,10 +28,6 @@ struct CacheInputs {
   std::string version;
 };
 
-std::string home_of(const ActionHost& host) {
-  return host.env("HOME").value_or("/");
-}
-
 // What is wrong with the inputs fails the step, as it does in the original: it is not the cache that fails.
 Result<CacheInputs> read_inputs(const ActionHost& host, const std::string& key) {
   CacheInputs made;
@@ -40,7 +36,7 @@ Result<CacheInputs> read_inputs(const ActionHost& host, const std::string& key) 
   if (const Result<void> checked = check_cache_keys(made.key, made.restore_keys); !checked) return checked.error();
   if (const auto flag = bool_input(host, "enableCrossOsArchive", false); !flag) return flag.error();
   made.lines = lines_of(host.input("path"));
-  Result<PathPatterns> paths = PathPatterns::prepare(host.workspace(), home_of(host), made.lines);
+  Result<PathPatterns> paths = PathPatterns::prepare(host, made.lines);
   if (!paths) return paths.error();
   if (paths->roots().empty()) {
     return make_error(errc::invalid, "the input 'path' names nothing: expected one path or pattern a line");
@@ -75,7 +71,7 @@ Result<std::string> restore(ActionHost& host, const CacheInputs& inputs, bool lo
   const TemporaryFile archive(host, "cache-restore");
   const Result<std::string> key = fetch(host, inputs, archive.path());
   if (!key || key->empty()) return key;
-  const CachePlaces places(host.workspace(), home_of(host), inputs.paths.roots());
+  const CachePlaces places(host.workspace(), home_folder(host), inputs.paths.roots());
   Unpacking unpacking;
   unpacking.format = ArchiveFormat::tar_zstd;
   unpacking.place = [&](std::string_view name) { return places.place_of(name); };
@@ -141,7 +137,8 @@ Result<bool> save(ActionHost& host, const CacheInputs& inputs) {
   }
   std::vector<PackedFile> files;
   files.reserve(found->size());
-  for (const std::string& path : *found) files.push_back({path, cache_name(host.workspace(), home_of(host), path)});
+  const std::string home = home_folder(host);
+  for (const std::string& path : *found) files.push_back({path, cache_name(host.workspace(), home, path)});
   const TemporaryFile archive(host, "cache-save");
   Packing packing;
   packing.format = ArchiveFormat::tar_zstd;

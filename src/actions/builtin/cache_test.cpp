@@ -163,5 +163,19 @@ TEST(CachePlan, NamesAreOfThisJobsFolders) {
   }
 }
 
+TEST_F(CacheTest, InAContainerTheHomeIsTheSameHome) {
+  const std::string of_container = "/github/home/.m2\n";
+  host.mounts = {{"/__w", host.workspace()}, {"/github/home", host.file("home")}};
+  host.variables["HOME"] = "/github/home";
+  ASSERT_EQ(run({{"path", of_container}, {"key", "m2"}}), "") << host.text;
+  fs::create_directories(host.file("home/.m2/x"));
+  ASSERT_TRUE(post());
+  EXPECT_THAT(host.text, HasSubstr("Cache saved with key: m2"));
+  next_job();
+  ASSERT_EQ(run({{"path", of_container}, {"key", "m2"}}), "") << host.text;
+  EXPECT_TRUE(fs::exists(host.file("home/.m2/x"))) << host.text;
+  EXPECT_THAT(run({{"path", "/root/.m2"}, {"key", "m2"}}), HasSubstr("in the container alone"));
+}
+
 }  // namespace
 }  // namespace kaapi::actions

@@ -68,13 +68,15 @@ Result<Checkout> read_inputs(ActionHost& host) {
   const json::value& facts = github == nullptr ? json::value() : *github;
   made.target =
       checkout_target(host.input("ref"), made.source.own, string_member(facts, "ref"), string_member(facts, "sha"));
-  made.directory = absolute_path(host, host.input("path"));
+  const Result<std::string> directory = absolute_path(host, host.input("path"));
+  if (!directory) return directory.error();
+  made.directory = *directory;
   if (!is_below(made.directory, host.workspace())) {
     return make_error(errc::invalid, fmt::format("the input 'path' is a folder below the workspace {}, not '{}'",
                                                  host.workspace(), host.input("path")));
   }
   made.token = host.input("token");
-  if (made.token.empty() && made.source.platform) made.token = job.token;
+  if (made.token.empty() && made.source.platform) made.token = job.git_token;
   made.filter = host.input("filter");
   made.sparse = lines_of(host.input("sparse-checkout"));
   if (made.filter.empty() && !made.sparse.empty()) made.filter = "blob:none";
@@ -319,7 +321,8 @@ ActionResult run(ActionHost& host) {
   const auto head = git.must({"log", "-1", "--format=%H %s"});
   if (!head) return head.error();
   host.log(fmt::format("HEAD is now at {}", *head));
-  host.set_output("ref", checkout.target.ref);
+  // As it was written, which is what the original hands on.
+  host.set_output("ref", host.input("ref").empty() ? checkout.target.ref : host.input("ref"));
   host.set_output("commit", head->substr(0, head->find(' ')));
   return ok();
 }

@@ -145,9 +145,12 @@ TEST_F(CheckoutTest, ChecksOutTagsBranchesAndCommits) {
   EXPECT_EQ(in_checkout("git describe --exact-match; git cat-file -t v1; cat src"), "v1\ntag\none");
   ASSERT_EQ(run({{"ref", "feature/x"}}), "") << host.text;
   EXPECT_EQ(in_checkout("git branch --show-current; git log -1 --format=%s"), "feature/x\nfeature");
+  EXPECT_EQ(host.outputs["ref"], "feature/x");
   ASSERT_EQ(run({{"ref", first}}), "") << host.text;
   EXPECT_EQ(host.outputs["commit"], first);
+  EXPECT_EQ(host.outputs["ref"], first);
   ASSERT_EQ(run({{"ref", "v1"}, {"fetch-depth", "0"}}), "") << host.text;
+  EXPECT_EQ(host.outputs["ref"], "v1");
   EXPECT_EQ(in_checkout("git rev-parse v1^{commit} origin/main"), first + "\n" + second);
   EXPECT_THAT(run({{"ref", "nope"}}), HasSubstr("kaapi/app has no branch or tag named 'nope'"));
 }
@@ -179,6 +182,9 @@ TEST_F(CheckoutTest, AnotherRepositoryInAFolderOfItsOwn) {
   EXPECT_EQ(in_checkout("cat src third/lib/lib"), "two\nthree");
   EXPECT_THAT(run({{"repository", "kaapi/none"}, {"path", "third/none"}}), HasSubstr("git ls-remote failed"));
   EXPECT_THAT(run({{"path", "../outside"}}), HasSubstr("'path' is a folder below the workspace"));
+  host.mounts = {{"/__w", host.workspace()}};
+  ASSERT_EQ(run({{"path", "/__w/named"}}), "") << host.text;
+  EXPECT_EQ(in_checkout("cat src", "named"), "two");
 }
 
 TEST_F(CheckoutTest, SubmodulesOfTheSameServer) {

@@ -16,6 +16,25 @@ namespace kaapi::actions {
 namespace {
 
 constexpr std::size_t max_token_bytes = 20'000;  // as the model of AssumeRoleWithWebIdentity says
+// Inputs that a variable gives where the workflow does not: AWS_REGION, ROLE_TO_ASSUME, ... as the original.
+constexpr std::array<std::string_view, 18> from_variables = {"aws-region",
+                                                             "role-to-assume",
+                                                             "web-identity-token-file",
+                                                             "role-chaining",
+                                                             "audience",
+                                                             "mask-aws-account-id",
+                                                             "role-duration-seconds",
+                                                             "role-external-id",
+                                                             "role-session-name",
+                                                             "role-skip-session-tagging",
+                                                             "transitive-tag-keys",
+                                                             "inline-session-policy",
+                                                             "managed-session-policies",
+                                                             "output-credentials",
+                                                             "unset-current-credentials",
+                                                             "disable-retry",
+                                                             "retry-max-attempts",
+                                                             "use-existing-credentials"};
 constexpr std::array<std::string_view, 5> exported = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
                                                       "AWS_DEFAULT_REGION", "AWS_REGION"};
 
@@ -31,6 +50,19 @@ struct Obtained {
   std::string expires;  // empty: never
 };
 
+std::string variable_of(std::string_view input) {
+  std::string name(input);
+  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
+std::string given(const ActionHost& host, std::string_view input) {
+  std::string text = host.input(input);
+  const bool may = std::find(from_variables.begin(), from_variables.end(), input) != from_variables.end();
+  if (!text.empty() || !may) return text;
+  return std::string(trim(host.env(variable_of(input)).value_or("")));
+}
+
 Result<void> read_flags(const ActionHost& host, Settings& into) {
   struct Flag {
     std::string_view name;
@@ -45,11 +77,11 @@ Result<void> read_flags(const ActionHost& host, Settings& into) {
         Flag{"role-chaining", into.inputs.role_chaining},
         Flag{"role-skip-session-tagging", into.inputs.skip_session_tagging},
         Flag{"force-skip-oidc", into.inputs.force_skip_oidc}, Flag{"special-characters-workaround", ignored}}) {
-    const Result<bool> value = bool_input(host, flag.name, flag.value);
+    const Result<bool> value = bool_of(given(host, flag.name), flag.name, flag.value);
     if (!value) return value.error();
     flag.value = *value;
   }
-  const Result<std::int64_t> attempts = number_input(host, "retry-max-attempts", 12, 1, 100);
+  const Result<std::int64_t> attempts = number_of(given(host, "retry-max-attempts"), "retry-max-attempts", 12, 1, 100);
   if (!attempts) return attempts.error();
   into.retry.attempts = no_retry ? 1 : static_cast<int>(*attempts);
   return ok();
@@ -59,21 +91,22 @@ Result<Settings> read_inputs(ActionHost& host) {
   Settings made;
   if (const Result<void> flags = read_flags(host, made); !flags) return flags.error();
   CredentialInputs& inputs = made.inputs;
-  inputs.region = host.input("aws-region");
-  inputs.role = host.input("role-to-assume");
+  inputs.region = given(host, "aws-region");
+  inputs.role = given(host, "role-to-assume");
   inputs.access_key_id = host.input("aws-access-key-id");
   inputs.secret_access_key = host.input("aws-secret-access-key");
   inputs.session_token = host.input("aws-session-token");
-  inputs.token_file = host.input("web-identity-token-file");
-  inputs.external_id = host.input("role-external-id");
-  inputs.session_policy = host.input("inline-session-policy");
-  inputs.session_policy_arns = items_of(host.input("managed-session-policies"));
-  inputs.transitive_tag_keys = items_of(host.input("transitive-tag-keys"));
-  if (const std::string name = host.input("role-session-name"); !name.empty()) inputs.session_name = name;
-  if (const std::string audience = host.input("audience"); !audience.empty()) inputs.audience = audience;
+  inputs.token_file = given(host, "web-identity-token-file");
+  inputs.external_id = given(host, "role-external-id");
+  inputs.session_policy = given(host, "inline-session-policy");
+  inputs.session_policy_arns = items_of(given(host, "managed-session-policies"));
+  inputs.transitive_tag_keys = items_of(given(host, "transitive-tag-keys"));
+  if (const std::string name = given(host, "role-session-name"); !name.empty()) inputs.session_name = name;
+  if (const std::string audience = given(host, "audience"); !audience.empty()) inputs.audience = audience;
   inputs.may_ask_token = host.job().may_ask_token;
   constexpr std::int64_t longest_s = 43'200;  // that a role may allow
-  const Result<std::int64_t> duration = number_input(host, "role-duration-seconds", 3600, 900, longest_s);
+  const Result<std::int64_t> duration =
+      number_of(given(host, "role-duration-seconds"), "role-duration-seconds", 3600, 900, longest_s);
   if (!duration) return duration.error();
   inputs.duration_s = *duration;
   made.allowed_accounts = items_of(host.input("allowed-account-ids"));
@@ -106,8 +139,8 @@ Result<std::string> job_token(ActionHost& host, const std::string& audience) {
 
 Result<std::string> web_identity_token(ActionHost& host, const CredentialInputs& inputs, Means means) {
   if (means == Means::with_token) return job_token(host, inputs.audience);
-  const std::string path = absolute_path(host, inputs.token_file);
-  const Result<std::string> token = read_file(path, max_token_bytes);
+  const Result<std::string> path = absolute_path(host, inputs.token_file);
+  const Result<std::string> token = path ? read_file(*path, max_token_bytes) : path;
   if (!token) {
     return make_error(errc::invalid, fmt::format("the input 'web-identity-token-file': {}", token.error().message));
   }
@@ -226,26 +259,34 @@ void hand_out(ActionHost& host, const Settings& settings, const Obtained& obtain
   host.log(fmt::format("Authenticated as {}", identity.arn));
 }
 
+void set_region(ActionHost& host, const Settings& settings) {
+  if (!settings.to_env) return;
+  if (settings.unset) {
+    for (const std::string_view name : exported) host.set_env(name, "");
+  }
+  host.set_env("AWS_DEFAULT_REGION", settings.inputs.region);
+  host.set_env("AWS_REGION", settings.inputs.region);
+  host.save_state("exported", "true");
+}
+
+// Those that are there and may stay.
+bool has_valid_credentials(ActionHost& host, const Settings& settings) {
+  if (!settings.use_existing) return false;
+  const aws::Credentials present = credentials_of_env(host);
+  const bool valid = !present.access_key_id.empty() && identity_of(host, settings, present);
+  host.log(valid ? "::notice::Pre-existing credentials are valid. No need to generate new ones."
+                 : "::notice::No valid credentials exist. Running as normal.");
+  return valid;
+}
+
 ActionResult run(ActionHost& host) {
   const Result<Settings> settings = read_inputs(host);
   if (!settings) return settings.error();
+  if (const Result<void> fits = check_region(settings->inputs.region); !fits) return fits;
+  set_region(host, *settings);
+  if (has_valid_credentials(host, *settings)) return ok();
   const Result<Means> means = choose_means(settings->inputs);
   if (!means) return means.error();
-  if (settings->use_existing) {
-    const aws::Credentials present = credentials_of_env(host);
-    if (!present.access_key_id.empty() && identity_of(host, *settings, present)) {
-      host.log("::notice::Pre-existing credentials are valid. No need to generate new ones.");
-      return ok();
-    }
-  }
-  if (settings->unset && settings->to_env) {
-    for (const std::string_view name : exported) host.set_env(name, "");
-  }
-  if (settings->to_env) {
-    host.set_env("AWS_DEFAULT_REGION", settings->inputs.region);
-    host.set_env("AWS_REGION", settings->inputs.region);
-    host.save_state("exported", "true");
-  }
   const Result<Obtained> obtained = obtain(host, *settings, *means);
   if (!obtained) return obtained.error();
   mask(host, obtained->keys);
@@ -267,32 +308,33 @@ ActionResult clear(ActionHost& host) {
 BuiltIn configure_credentials_action() {
   BuiltIn action;
   action.name = "aws-actions/configure-aws-credentials";
-  action.inputs = {{"aws-region", "", true},
+  // Where a variable may give it, an input has no default here: that would go before the variable.
+  action.inputs = {{"aws-region", ""},
                    {"role-to-assume", ""},
                    {"aws-access-key-id", ""},
                    {"aws-secret-access-key", ""},
                    {"aws-session-token", ""},
                    {"web-identity-token-file", ""},
-                   {"role-chaining", "false"},
+                   {"role-chaining", ""},
                    {"audience", "sts.amazonaws.com"},
                    {"http-proxy", ""},
                    {"no-proxy", ""},
                    {"aws-profile", ""},
-                   {"mask-aws-account-id", "false"},
-                   {"role-duration-seconds", "3600"},
+                   {"mask-aws-account-id", ""},
+                   {"role-duration-seconds", ""},
                    {"role-external-id", ""},
-                   {"role-session-name", "GitHubActions"},
-                   {"role-skip-session-tagging", "false"},
+                   {"role-session-name", ""},
+                   {"role-skip-session-tagging", ""},
                    {"transitive-tag-keys", ""},
                    {"inline-session-policy", ""},
                    {"managed-session-policies", ""},
-                   {"output-credentials", "false"},
+                   {"output-credentials", ""},
                    {"output-env-credentials", "true"},
-                   {"unset-current-credentials", "false"},
-                   {"disable-retry", "false"},
-                   {"retry-max-attempts", "12"},
+                   {"unset-current-credentials", ""},
+                   {"disable-retry", ""},
+                   {"retry-max-attempts", ""},
                    {"special-characters-workaround", "false"},
-                   {"use-existing-credentials", "false"},
+                   {"use-existing-credentials", ""},
                    {"allowed-account-ids", ""},
                    {"force-skip-oidc", "false"},
                    {"action-timeout-s", ""}};

@@ -37,17 +37,21 @@ Error missing_permission(std::string_view role) {
 
 }  // namespace
 
+Result<void> check_region(std::string_view region) {
+  if (region.empty()) {
+    return make_error(errc::invalid, "the input 'aws-region' is required, or the variable AWS_REGION");
+  }
+  constexpr std::string_view region_characters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  if (region.find_first_not_of(region_characters) == std::string_view::npos) return ok();
+  return make_error(errc::invalid,
+                    fmt::format("the input 'aws-region' is a region's name like us-east-1, not '{}'", region));
+}
+
 Result<Means> choose_means(const CredentialInputs& inputs) {
   const bool has_keys = !inputs.access_key_id.empty();
   if (has_keys != !inputs.secret_access_key.empty()) {
     return make_error(errc::invalid,
                       "the inputs 'aws-access-key-id' and 'aws-secret-access-key' go together: one of them is empty");
-  }
-  if (inputs.region.empty()) return make_error(errc::invalid, "the input 'aws-region' is required");
-  constexpr std::string_view region_characters = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  if (inputs.region.find_first_not_of(region_characters) != std::string::npos) {
-    return make_error(errc::invalid,
-                      fmt::format("the input 'aws-region' is a region's name like us-east-1, not '{}'", inputs.region));
   }
   if (inputs.role.empty()) return has_keys ? Means::own_keys : Means::with_existing;
   if (has_keys) return Means::with_keys;

@@ -39,6 +39,8 @@ enum class Means {
   with_existing,  // nothing is asked for: what an earlier step or the machine configured
 };
 
+// Error: `Invalid` (there is none; no region's name).
+Result<void> check_region(std::string_view region);
 // Errors: `Invalid`, naming the input or the permission that is missing.
 Result<Means> choose_means(const CredentialInputs& inputs);
 

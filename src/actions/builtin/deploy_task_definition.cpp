@@ -82,13 +82,10 @@ Result<json::value> json_input(const ActionHost& host, std::string_view name) {
 
 Result<json::object> definition_to_register(ActionHost& host) {
   const std::string given = host.input("task-definition");
-  const Result<std::string> text = read_file(absolute_path(host, given), max_task_definition_bytes);
-  if (!text) return make_error(errc::invalid, fmt::format("the input 'task-definition': {}", text.error().message));
-  Result<json::value> tree = parse_json(*text);
-  if (!tree || !tree->is_object()) {
-    return make_error(errc::invalid, fmt::format("{} is no task definition in JSON: {}", given,
-                                                 tree ? "it is no object" : tree.error().message));
-  }
+  const Result<std::string> text = read_input_file(host, "task-definition", max_task_definition_bytes);
+  if (!text) return text.error();
+  Result<json::value> tree = parse_task_definition(*text, given);
+  if (!tree) return tree.error();
   std::vector<std::string> ignored;
   const json::value bare = without_answer_members(std::move(*tree), ignored);
   for (const std::string& member : ignored) {
@@ -97,7 +94,7 @@ Result<json::object> definition_to_register(ActionHost& host) {
                            "task definition. This field can be safely removed from your task definition file.",
                            member));
   }
-  return without_empty(bare, items_of(host.input("keep-null-value-keys"))).as_object();
+  return with_required_values(without_empty(bare, items_of(host.input("keep-null-value-keys")))).as_object();
 }
 
 Result<std::string> register_definition(ActionHost& host, EcsCalls& ecs) {

@@ -44,6 +44,26 @@ TEST(TaskDefinitionFile, ChangesOneContainerAndNothingElse) {
             R"({"name":"side","image":"s"}]})");
 }
 
+TEST(TaskDefinitionFile, LabelsAndLogOptionsThatAreThereStay) {
+  RenderInputs inputs;
+  inputs.container_name = "api";
+  inputs.log_driver = "splunk";
+  inputs.docker_labels = "team=b\nnew=1";
+  const json::value definition =
+      parsed(R"({"containerDefinitions":[{"name":"api","dockerLabels":{"team":"a","tier":"web"},"logConfiguration":)"
+             R"({"logDriver":"awslogs","options":{"group":"g"},"secretOptions":[{"name":"t","valueFrom":"arn"}]}}]})");
+  EXPECT_EQ(json::serialize(render_task_definition(definition, inputs).value()),
+            R"({"containerDefinitions":[{"name":"api","dockerLabels":{"team":"b","tier":"web","new":"1"},)"
+            R"("logConfiguration":{"logDriver":"splunk","options":{"group":"g"},)"
+            R"("secretOptions":[{"name":"t","valueFrom":"arn"}]}}]})");
+  EXPECT_EQ(json::serialize(render_task_definition(parsed(R"({"containerDefinitions":[{"name":"api"}]})"), inputs)
+                                .value()
+                                .at("containerDefinitions")
+                                .at(0)
+                                .at("logConfiguration")),
+            R"({"logDriver":"splunk"})");
+}
+
 TEST(TaskDefinitionFile, SaysWhatDoesNotFit) {
   RenderInputs inputs;
   inputs.container_name = "web";
@@ -66,6 +86,35 @@ TEST(TaskDefinitionFile, IsCleanedBeforeItIsRegistered) {
   EXPECT_EQ(json::serialize(without_empty(bare, {})), R"({"family":"f"})");
   EXPECT_EQ(json::serialize(without_empty(parsed(R"({"a":[{},{"b":null,"c":0,"d":false}],"e":""})"), {"e"})),
             R"({"a":[{"c":0,"d":false}],"e":""})");
+}
+
+TEST(TaskDefinitionFile, ValuesThatMustBeThereComeBack) {
+  const auto cleaned = [](std::string_view text) {
+    return json::serialize(with_required_values(without_empty(parsed(text), {})));
+  };
+  EXPECT_EQ(cleaned(R"({"containerDefinitions":[{"environment":[{"name":"A","value":""},{"name":"B","value":"b"}]}]})"),
+            R"({"containerDefinitions":[{"environment":[{"name":"A","value":""},{"name":"B","value":"b"}]}]})");
+  EXPECT_EQ(cleaned(R"({"proxyConfiguration":{"type":"APPMESH","properties":[{"name":"p","value":""}]}})"),
+            R"({"proxyConfiguration":{"type":"APPMESH","properties":[{"name":"p","value":""}]}})");
+}
+
+TEST(TaskDefinitionFile, IsJsonOrYaml) {
+  const auto read = [](std::string_view text) {
+    const Result<json::value> tree = parse_task_definition(text, "td.yml");
+    return tree ? json::serialize(*tree) : tree.error().message;
+  };
+  EXPECT_EQ(read(R"({"family": "f", "cpu": 256})"), R"({"family":"f","cpu":256})");
+  EXPECT_EQ(read("family: f # the name\ncpu: '256'\ncontainerDefinitions:\n- name: api\n  essential: true\n"
+                 "  memory: 512\n  command: [run, ~]\n"),
+            R"({"family":"f","cpu":"256","containerDefinitions":[{"name":"api","essential":true,"memory":512,)"
+            R"("command":["run",null]}]})");
+  EXPECT_EQ(read(R"({"family": "f",})"), R"({"family":"f"})");
+  EXPECT_THAT(read("family: [f\ncpu: 1\n"), HasSubstr("td.yml:2:"));
+  EXPECT_THAT(read("family: f\nfamily: g\n"), HasSubstr("td.yml:2:1"));
+  EXPECT_EQ(read("- a\n"),
+            "td.yml is no task definition: it is a list, expected an object with family and "
+            "containerDefinitions");
+  EXPECT_THAT(read(""), HasSubstr("it is empty"));
 }
 
 TEST(DeploymentProgressTest, ReadsTheOneThatWasStarted) {
@@ -95,6 +144,17 @@ class EcsActionTest : public AwsActionTest {
           registered = request;
           aws::ecs::RegisterTaskDefinitionResponse response;
           response.taskDefinition.emplace().taskDefinitionArn = "arn:td:2";
+          return response;
+        });
+    dispatcher.handle<aws::ecs::DescribeTaskDefinition>(
+        [](const aws::CallContext&,
+           const aws::ecs::DescribeTaskDefinitionRequest& request) -> Result<aws::ecs::DescribeTaskDefinitionResponse> {
+          aws::ecs::DescribeTaskDefinitionResponse response;
+          aws::ecs::TaskDefinition& definition = response.taskDefinition.emplace();
+          definition.family = request.taskDefinition;
+          definition.revision = 7;
+          definition.containerDefinitions.emplace().emplace_back().name = "api";
+          if (request.include) response.tags.emplace().push_back({"team", "a"});
           return response;
         });
     dispatcher.handle<aws::ecs::UpdateService>(
@@ -181,6 +241,39 @@ TEST_F(EcsActionTest, RendersIntoAFileForTheNextStep) {
   EXPECT_THAT(host.text, HasSubstr("::warning::Ignoring property 'revision'"));
   EXPECT_THAT(step("aws-actions/amazon-ecs-render-task-definition", {{"task-definition", "none.json"}}),
               HasSubstr("none.json"));
+}
+
+TEST_F(EcsActionTest, FilesMayBeNamedAsTheJobsContainerSeesThem) {
+  host.mounts = {{"/__w", host.workspace()}, {"/__t", host.temp()}};
+  ASSERT_EQ(step("aws-actions/amazon-ecs-render-task-definition",
+                 {{"task-definition", "/__w/td.json"}, {"container-name", "api"}, {"image", "i:2"}}),
+            "");
+  const std::string path = host.outputs["task-definition"];
+  EXPECT_THAT(path, testing::StartsWith("/__t/task-definition-"));
+  ASSERT_EQ(deploy({{"task-definition", path}}), "") << host.text;
+  EXPECT_EQ(registered.containerDefinitions.at(0).image, "i:2");
+  EXPECT_THAT(deploy({{"task-definition", "/etc/td.json"}}),
+              HasSubstr("the input 'task-definition': '/etc/td.json' is in the container alone"));
+}
+
+TEST_F(EcsActionTest, RendersARegisteredOneWithItsTags) {
+  ASSERT_EQ(step("aws-actions/amazon-ecs-render-task-definition",
+                 {{"task-definition-family", "app"}, {"container-name", "api"}, {"image", "i:2"}}),
+            "");
+  const json::value rendered = parsed(TestHost::content(host.outputs["task-definition"]));
+  EXPECT_EQ(json::serialize(rendered.at("tags")), R"([{"key":"team","value":"a"}])");
+  EXPECT_FALSE(rendered.as_object().contains("revision"));
+}
+
+TEST_F(EcsActionTest, RegistersWhatAYamlFileSays) {
+  host.write("td.yml",
+             "family: app\ncontainerDefinitions:\n- name: api\n  image: i:3\n  environment:\n"
+             "  - {name: EMPTY, value: \"\"}\n");
+  ASSERT_EQ(deploy({{"task-definition", "td.yml"}}), "") << host.text;
+  EXPECT_EQ(registered.containerDefinitions.at(0).image, "i:3");
+  EXPECT_EQ(registered.containerDefinitions.at(0).environment->at(0).value, "");
+  host.write("bad.yml", "family: [app\n");
+  EXPECT_THAT(deploy({{"task-definition", "bad.yml"}}), HasSubstr("bad.yml:"));
 }
 
 TEST_F(EcsActionTest, DeploysAndWaits) {

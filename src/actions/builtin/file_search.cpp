@@ -101,7 +101,7 @@ class Walk {
 }  // namespace
 
 Result<PathPatterns> PathPatterns::prepare(std::string_view workspace, std::string_view home,
-                                           const std::vector<std::string>& lines) {
+                                           const std::vector<std::string>& lines, const Seen& seen) {
   PathPatterns made;
   for (const std::string& line : lines) {
     if (line.empty() || line.starts_with('#')) continue;
@@ -110,10 +110,31 @@ Result<PathPatterns> PathPatterns::prepare(std::string_view workspace, std::stri
     }
     Result<Pattern> pattern = parse(workspace, home, line);
     if (!pattern) return pattern.error();
+    if (seen) {
+      if (const Result<void> moved = move(*pattern, seen); !moved) return moved.error();
+    }
     if (!pattern->excludes) made.add_root(*pattern);
     made.patterns_.push_back(std::move(*pattern));
   }
   return made;
+}
+
+Result<PathPatterns> PathPatterns::prepare(const ActionHost& host, const std::vector<std::string>& lines) {
+  return prepare(host.workspace(), home_folder(host), lines,
+                 [&host](std::string_view folder) { return host.host_path(folder); });
+}
+
+// What is in front of the first wildcard, to where it is for us.
+Result<void> PathPatterns::move(Pattern& pattern, const Seen& seen) {
+  const Result<std::string> root = seen(root_of(pattern));
+  if (!root) return root.error();
+  const auto wildcard = std::find_if(pattern.segments.begin(), pattern.segments.end(),
+                                     [](const Segment& segment) { return !segment.literal; });
+  std::vector<Segment> segments;
+  for (std::string& segment : segments_of(*root)) segments.push_back({std::move(segment), true});
+  segments.insert(segments.end(), wildcard, pattern.segments.end());
+  pattern.segments = std::move(segments);
+  return ok();
 }
 
 Result<PathPatterns::Pattern> PathPatterns::parse(std::string_view workspace, std::string_view home,
@@ -147,13 +168,18 @@ Result<PathPatterns::Pattern> PathPatterns::parse(std::string_view workspace, st
   return pattern;
 }
 
-void PathPatterns::add_root(const Pattern& pattern) {
+std::string PathPatterns::root_of(const Pattern& pattern) {
   std::string root;
   for (const Segment& segment : pattern.segments) {
     if (!segment.literal) break;
     root += fmt::format("/{}", segment.text);
   }
   if (root.empty()) root.push_back('/');
+  return root;
+}
+
+void PathPatterns::add_root(const Pattern& pattern) {
+  std::string root = root_of(pattern);
   for (const std::string& there : roots_) {
     if (is_below(root, there)) return;
   }

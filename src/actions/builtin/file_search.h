@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actions/builtin/action_host.h"
 #include "base/error.h"
 
 namespace kaapi::actions {
@@ -20,9 +21,13 @@ inline constexpr std::size_t max_folder_depth = 200;  // folders within folders
 // Immutable; thread-safe.
 class PathPatterns {
  public:
-  // Relative lines start from `workspace`; both folders absolute. Errors: `Invalid`, naming the line.
+  // Relative lines start from `workspace`; both folders absolute. `seen`: where the folder that a line begins with is
+  // for us to look through, see ActionHost::host_path. Errors: `Invalid`, naming the line.
+  using Seen = std::function<Result<std::string>(std::string_view folder)>;
   static Result<PathPatterns> prepare(std::string_view workspace, std::string_view home,
-                                      const std::vector<std::string>& lines);
+                                      const std::vector<std::string>& lines, const Seen& seen = nullptr);
+  // Of a job, by the lines of the input `path`.
+  static Result<PathPatterns> prepare(const ActionHost& host, const std::vector<std::string>& lines);
 
   enum class Match { no, below, yes };  // below: nothing speaks of it, but may of what is in it
   // `path`: absolute and normal.
@@ -41,6 +46,8 @@ class PathPatterns {
     std::vector<Segment> segments;
   };
   static Result<Pattern> parse(std::string_view workspace, std::string_view home, std::string_view line);
+  static Result<void> move(Pattern& pattern, const Seen& seen);
+  static std::string root_of(const Pattern& pattern);
   static Match match(const Pattern& pattern, const std::vector<std::string>& path);
   void add_root(const Pattern& pattern);
 

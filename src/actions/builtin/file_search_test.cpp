@@ -98,6 +98,24 @@ TEST_F(FileSearchTest, RootsAndHome) {
   EXPECT_THAT(PathPatterns::prepare("/w", "/h", {"*/../x"}).error().message, HasSubstr("'..' behind a wildcard"));
 }
 
+TEST_F(FileSearchTest, LinesMayNamePlacesAsTheJobsContainerSeesThem) {
+  host.mounts = {{"/__w", host.workspace()}, {"/github/home", host.file("home")}};
+  host.variables["HOME"] = "/github/home";
+  host.write("dist/a.js", "a");
+  const auto roots = [&](const std::vector<std::string>& lines) {
+    const Result<PathPatterns> made = PathPatterns::prepare(host, lines);
+    return made ? made->roots() : std::vector<std::string>{made.error().message};
+  };
+  EXPECT_THAT(roots({"/__w/dist/*.js", "~/.m2", "src", host.in_workspace("lib")}),
+              ElementsAre(host.in_workspace("dist"), host.file("home/.m2"), host.in_workspace("src"),
+                          host.in_workspace("lib")));
+  EXPECT_THAT(find_files(PathPatterns::prepare(host, {"/__w/**/*.js", "!/__w/src"}).value(), search).value(),
+              ElementsAre(host.in_workspace("dist/a.js")));
+  for (const char* line : {"/root/.m2", "/**/*.js", "../../root", "!/root"}) {
+    EXPECT_THAT(roots({line}), ElementsAre(HasSubstr("in the container alone"))) << line;
+  }
+}
+
 TEST_F(FileSearchTest, EndsWhenTheStepIsCancelled) {
   host.write("a", "");
   search.cancelled = [] { return true; };

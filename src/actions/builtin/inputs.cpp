@@ -44,16 +44,24 @@ std::string escaped(std::string_view message) {
 }  // namespace
 
 Result<bool> bool_input(const ActionHost& host, std::string_view name, bool otherwise) {
-  const std::string given = lower(host.input(name));
-  if (given.empty()) return otherwise;
-  if (given == "true") return true;
-  if (given == "false") return false;
-  return make_error(errc::invalid, fmt::format("the input '{}' is true or false, not '{}'", name, given));
+  return bool_of(host.input(name), name, otherwise);
+}
+
+Result<bool> bool_of(std::string_view given, std::string_view name, bool otherwise) {
+  const std::string text = lower(given);
+  if (text.empty()) return otherwise;
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return make_error(errc::invalid, fmt::format("the input '{}' is true or false, not '{}'", name, text));
 }
 
 Result<std::int64_t> number_input(const ActionHost& host, std::string_view name, std::int64_t otherwise,
                                   std::int64_t least, std::int64_t most) {
-  const std::string given = host.input(name);
+  return number_of(host.input(name), name, otherwise, least, most);
+}
+
+Result<std::int64_t> number_of(std::string_view given, std::string_view name, std::int64_t otherwise,
+                               std::int64_t least, std::int64_t most) {
   if (given.empty()) return otherwise;
   const std::optional<std::int64_t> number = parse_number(given);
   if (!number || *number < least || *number > most) {
@@ -101,14 +109,26 @@ bool is_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
-std::string absolute_path(const ActionHost& host, std::string_view path) {
+std::string home_folder(const ActionHost& host) {
+  const std::string home = host.env("HOME").value_or("/");
+  const Result<std::string> here = host.host_path(home);
+  // One that is not seen from here is told of where a path in it is asked for.
+  return here ? *here : home;
+}
+
+Result<std::string> absolute_path(const ActionHost& host, std::string_view path) {
   std::filesystem::path whole(path);
-  if (path == "~" || path.starts_with("~/")) {
-    whole = fmt::format("{}{}", host.env("HOME").value_or("/"), path.substr(1));
-  }
+  if (path == "~" || path.starts_with("~/")) whole = fmt::format("{}{}", home_folder(host), path.substr(1));
   std::string normal = (std::filesystem::path(host.workspace()) / whole).lexically_normal().string();
   while (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
-  return normal;
+  return host.host_path(normal);
+}
+
+Result<std::string> read_input_file(const ActionHost& host, std::string_view name, std::size_t max_bytes) {
+  const Result<std::string> path = absolute_path(host, host.input(name));
+  Result<std::string> text = path ? read_file(*path, max_bytes) : path;
+  if (text) return text;
+  return make_error(errc::invalid, fmt::format("the input '{}': {}", name, text.error().message));
 }
 
 }  // namespace kaapi::actions

@@ -13,9 +13,13 @@ namespace kaapi::actions {
 
 // "true" and "false" in any case; empty: `otherwise`. Error: `Invalid`, naming the input.
 Result<bool> bool_input(const ActionHost& host, std::string_view name, bool otherwise);
+// The same of an input's text.
+Result<bool> bool_of(std::string_view given, std::string_view name, bool otherwise);
 // A whole number from `least` to `most`; empty: `otherwise`. Error: `Invalid`, naming the input and the range.
 Result<std::int64_t> number_input(const ActionHost& host, std::string_view name, std::int64_t otherwise,
                                   std::int64_t least, std::int64_t most);
+Result<std::int64_t> number_of(std::string_view given, std::string_view name, std::int64_t otherwise,
+                               std::int64_t least, std::int64_t most);
 // Lines without the spaces around them, empty ones left out.
 std::vector<std::string> lines_of(std::string_view text);
 // The same, commas separate too.
@@ -32,7 +36,12 @@ Result<void> pause(const ActionHost& host, std::chrono::milliseconds duration);
 
 // Lexically below `folder`, or itself. Both absolute and normal.
 bool is_below(std::string_view path, std::string_view folder);
-// `path` as seen from `folder`, absolute and normal, no final slash: "~" is HOME.
-std::string absolute_path(const ActionHost& host, std::string_view path);
+// The job's home, for this action to open.
+std::string home_folder(const ActionHost& host);
+// `path` as seen from the workspace, absolute and normal, no final slash, for this action to open: "~" is HOME. Errors:
+// of ActionHost::host_path.
+Result<std::string> absolute_path(const ActionHost& host, std::string_view path);
+// What is in the file that an input names. Error: `Invalid`, naming the input.
+Result<std::string> read_input_file(const ActionHost& host, std::string_view name, std::size_t max_bytes);
 
 }  // namespace kaapi::actions

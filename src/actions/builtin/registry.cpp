@@ -15,6 +15,7 @@ const BuiltIn* find_builtin(std::string_view name_with_path) {
       deploy_task_definition_action(),
       download_artifact_action(),
       ecr_login_action(),
+      merge_artifacts_action(),
       render_task_definition_action(),
       upload_artifact_action(),
   };

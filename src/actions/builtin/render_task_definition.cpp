@@ -29,7 +29,8 @@ Result<json::value> registered_definition(ActionHost& host) {
   if (!config) return config.error();
   aws::Client client(*config);
   const Result<json::value> answer = call_with_retries(host, {}, [&] {
-    return client.call("ecs", "DescribeTaskDefinition", json::object{{"taskDefinition", name}});
+    return client.call("ecs", "DescribeTaskDefinition",
+                       json::object{{"taskDefinition", name}, {"include", json::array{"TAGS"}}});
   });
   if (!answer) {
     return make_error(errc::invalid,
@@ -38,17 +39,18 @@ Result<json::value> registered_definition(ActionHost& host) {
   const json::value* definition = find_member(*answer, "taskDefinition");
   if (definition == nullptr) return make_error(errc::unavailable, "DescribeTaskDefinition answered no task definition");
   std::vector<std::string> ignored;
-  return without_answer_members(*definition, ignored);
+  json::value made = without_answer_members(*definition, ignored);
+  // The answer has them beside it, a registration in it.
+  const json::value* tags = find_member(*answer, "tags");
+  if (tags != nullptr && made.is_object()) made.as_object()["tags"] = *tags;
+  return made;
 }
 
 Result<json::value> definition_of(ActionHost& host) {
   const std::string given = host.input("task-definition");
   if (given.empty()) return registered_definition(host);
-  const std::string path = absolute_path(host, given);
-  const Result<std::string> text = read_file(path, max_task_definition_bytes);
-  if (!text) {
-    return make_error(errc::invalid, fmt::format("the input 'task-definition': {}", text.error().message));
-  }
+  const Result<std::string> text = read_input_file(host, "task-definition", max_task_definition_bytes);
+  if (!text) return text.error();
   Result<json::value> tree = parse_json(*text);
   if (!tree) return make_error(errc::invalid, fmt::format("{} is no JSON: {}", given, tree.error().message));
   return tree;
@@ -73,7 +75,7 @@ ActionResult run(ActionHost& host) {
   if (const Result<void> written = write_file_atomically(path, json::serialize(*rendered), 0600); !written) {
     return written;
   }
-  host.set_output("task-definition", path);
+  host.set_output("task-definition", host.job_path(path));
   host.log(fmt::format("Rendered the container {} with the image {}", inputs.container_name, inputs.image));
   return ok();
 }

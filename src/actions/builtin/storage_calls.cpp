@@ -13,12 +13,12 @@ TemporaryFile::TemporaryFile(const ActionHost& host, std::string_view name) {
   static std::atomic<unsigned> last{0};
   path_ = fmt::format("{}/{}-{}", host.temp(), name, ++last);
   std::error_code ignored;
-  std::filesystem::remove(path_, ignored);
+  std::filesystem::remove_all(path_, ignored);
 }
 
 TemporaryFile::~TemporaryFile() {
   std::error_code ignored;
-  std::filesystem::remove(path_, ignored);
+  std::filesystem::remove_all(path_, ignored);
 }
 
 std::string refusal(const ActionHost::Answer& answer) {

@@ -12,7 +12,7 @@ namespace kaapi::actions {
 inline constexpr std::uint64_t max_artifact_archive_bytes = 5ULL * 1024 * 1024 * 1024;
 inline constexpr std::uint64_t max_cache_archive_bytes = 10ULL * 1024 * 1024 * 1024;
 
-// A file of RUNNER_TEMP that nobody has yet; gone when this is destroyed.
+// A file or folder of RUNNER_TEMP that nobody has yet; gone with all that is in it when this is destroyed.
 class TemporaryFile {
  public:
   TemporaryFile(const ActionHost& host, std::string_view name);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "actions/builtin/inputs.h"
+#include "actions/workflow/yaml.h"
 #include "base/text.h"
 
 namespace kaapi::actions {
@@ -31,6 +32,12 @@ json::array& list_of(json::object& object, std::string_view name) {
   json::value& value = object[name];
   if (!value.is_array()) value = json::array();
   return value.as_array();
+}
+
+json::object& object_of(json::object& object, std::string_view name) {
+  json::value& value = object[name];
+  if (!value.is_object()) value = json::object();
+  return value.as_object();
 }
 
 // [{"name": …, `member`: …}], replaced by name.
@@ -69,14 +76,11 @@ Result<void> put_log_configuration(json::object& container, const RenderInputs& 
                         fmt::format("the input 'log-configuration-log-driver' names no log driver of Amazon ECS: '{}'",
                                     inputs.log_driver));
     }
-    container["logConfiguration"] = json::object{{"logDriver", inputs.log_driver}, {"options", json::object()}};
+    object_of(container, "logConfiguration")["logDriver"] = inputs.log_driver;
   }
   if (inputs.log_options.empty()) return ok();
-  json::value& configuration = container["logConfiguration"];
-  if (!configuration.is_object()) configuration = json::object();
-  json::value& options = configuration.as_object()["options"];
-  if (!options.is_object()) options = json::object();
-  return put_map(options.as_object(), inputs.log_options, "log-configuration-options");
+  return put_map(object_of(object_of(container, "logConfiguration"), "options"), inputs.log_options,
+                 "log-configuration-options");
 }
 
 Result<void> change_container(json::object& container, const RenderInputs& inputs) {
@@ -101,7 +105,7 @@ Result<void> change_container(json::object& container, const RenderInputs& input
   if (const auto done = put_pairs(container, "secrets", "valueFrom", inputs.secrets, "secrets"); !done) return done;
   if (const auto done = put_log_configuration(container, inputs); !done) return done;
   if (inputs.docker_labels.empty()) return ok();
-  return put_map(container["dockerLabels"].emplace_object(), inputs.docker_labels, "docker-labels");
+  return put_map(object_of(container, "dockerLabels"), inputs.docker_labels, "docker-labels");
 }
 
 bool is_empty(const json::value& value) {
@@ -109,7 +113,68 @@ bool is_empty(const json::value& value) {
          (value.is_array() && value.as_array().empty()) || (value.is_object() && value.as_object().empty());
 }
 
+// Without quotes, numbers and booleans are what they look like.
+json::value scalar_of(const workflow::YamlNode& node) {
+  if (!node.plain) return json::value(node.text);
+  if (node.text == "True" || node.text == "TRUE") return true;
+  if (node.text == "False" || node.text == "FALSE") return false;
+  const Result<json::value> value = parse_json(node.text);
+  return value && (value->is_bool() || value->is_number()) ? *value : json::value(node.text);
+}
+
+json::value json_of(const workflow::YamlNode& node) {
+  switch (node.kind) {
+    case workflow::YamlKind::null:
+      return {};
+    case workflow::YamlKind::text:
+      return scalar_of(node);
+    case workflow::YamlKind::list: {
+      json::array items;
+      for (const workflow::YamlNode& item : node.items) items.push_back(json_of(item));
+      return items;
+    }
+    case workflow::YamlKind::mapping: {
+      json::object members;
+      for (const workflow::YamlMember& member : node.members) members[member.key] = json_of(member.value);
+      return members;
+    }
+  }
+  return {};
+}
+
+// Each object of the list has these members; what it has not is an empty text.
+void require_members(json::value* list, std::initializer_list<std::string_view> members) {
+  if (list == nullptr || !list->is_array()) return;
+  for (json::value& entry : list->as_array()) {
+    if (!entry.is_object()) continue;
+    for (const std::string_view member : members) {
+      if (!entry.as_object().contains(member)) entry.as_object()[member] = "";
+    }
+  }
+}
+
 }  // namespace
+
+Result<json::value> parse_task_definition(std::string_view text, std::string_view name) {
+  const auto refused = [name](std::string_view why) {
+    return make_error(errc::invalid, fmt::format("{} is no task definition: {}, expected an object with family and "
+                                                 "containerDefinitions",
+                                                 name, why));
+  };
+  if (trim(text).empty()) return refused("it is empty");
+  Result<json::value> tree = parse_json(text);
+  if (!tree) {
+    workflow::Faults faults;
+    const workflow::YamlNode root = workflow::read_yaml(text, faults);
+    if (!faults.empty()) {
+      return make_error(errc::invalid, fmt::format("{} is neither JSON ({}) nor YAML:\n{}", name, tree.error().message,
+                                                   workflow::format_fault(name, faults.take().front())));
+    }
+    tree = json_of(root);
+  }
+  if (tree->is_object()) return tree;
+  return refused(tree->is_array() ? "it is a list" : "it is a single value");
+}
 
 Result<json::value> render_task_definition(json::value definition, const RenderInputs& inputs) {
   json::value* containers =
@@ -133,6 +198,20 @@ json::value without_answer_members(json::value definition, std::vector<std::stri
   if (!definition.is_object()) return definition;
   for (const std::string_view member : members) {
     if (definition.as_object().erase(member) > 0) ignored.emplace_back(member);
+  }
+  return definition;
+}
+
+json::value with_required_values(json::value definition) {
+  if (!definition.is_object()) return definition;
+  json::value* proxy = definition.as_object().if_contains("proxyConfiguration");
+  if (proxy != nullptr && string_member(*proxy, "type") == "APPMESH") {
+    require_members(proxy->as_object().if_contains("properties"), {"name", "value"});
+  }
+  json::value* containers = definition.as_object().if_contains("containerDefinitions");
+  if (containers == nullptr || !containers->is_array()) return definition;
+  for (json::value& container : containers->as_array()) {
+    if (container.is_object()) require_members(container.as_object().if_contains("environment"), {"value"});
   }
   return definition;
 }

@@ -24,6 +24,9 @@ struct RenderInputs {
   std::string command;                  // words between spaces
 };
 
+// A file in JSON or YAML, as the original reads it; `name`: the file's, for messages. Error: `Invalid`, with the place.
+Result<json::value> parse_task_definition(std::string_view text, std::string_view name);
+
 // Errors: `Invalid`: no such container, a line that is no pair, an unknown log driver.
 Result<json::value> render_task_definition(json::value definition, const RenderInputs& inputs);
 
@@ -31,5 +34,7 @@ Result<json::value> render_task_definition(json::value definition, const RenderI
 json::value without_answer_members(json::value definition, std::vector<std::string>& ignored);
 // Without null, "", [] and {} at any depth. `kept`: names of members that stay although they are null or empty.
 json::value without_empty(const json::value& value, const std::vector<std::string>& kept);
+// With the empty texts that without_empty() has taken out of pairs of a name and a value: ECS wants both.
+json::value with_required_values(json::value definition);
 
 }  // namespace kaapi::actions

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "actions/builtin/action_host.h"
+#include "actions/builtin/inputs.h"
 #include "base/test_directory.h"
 #include "base/text.h"
 
@@ -32,7 +33,7 @@ class TestHost final : public ActionHost {
     }
     job_.repository = "kaapi/app";
     job_.clone_path = "/git/kaapi/app.git";
-    job_.token = "job-token-of-the-test";
+    job_.git_token = "job-token-of-the-test";
     job_.run_id = 12;
     job_.job_id = 34;
     variables = {{"PATH", std::getenv("PATH")}, {"HOME", home_}, {"GITHUB_WORKSPACE", workspace_}};
@@ -49,6 +50,21 @@ class TestHost final : public ActionHost {
   const std::string& temp() const override { return temp_; }
   const std::string& docker_config() const override { return docker_config_; }
   const std::string& server_url() const override { return server; }
+
+  Result<std::string> host_path(std::string_view path) const override {
+    for (const auto& [in_container, here] : mounts) {
+      if (is_below(path, in_container)) return here + std::string(path.substr(in_container.size()));
+      if (is_below(path, here)) return std::string(path);
+    }
+    if (mounts.empty()) return std::string(path);
+    return make_error(errc::invalid, fmt::format("'{}' is in the container alone", path));
+  }
+  std::string job_path(std::string_view path) const override {
+    for (const auto& [in_container, here] : mounts) {
+      if (is_below(path, here)) return in_container + std::string(path.substr(here.size()));
+    }
+    return std::string(path);
+  }
 
   void set_output(std::string_view name, std::string_view value) override { outputs[std::string(name)] = value; }
   void set_env(std::string_view name, std::string_view value) override { variables[std::string(name)] = value; }
@@ -93,6 +109,11 @@ class TestHost final : public ActionHost {
     requests.push_back(fmt::format("PUT {}", path));
     return on_put(std::string(path), content(std::string(from_file)));
   }
+  Result<Answer> remove(std::string_view path) override {
+    if (!on_delete) return make_error(errc::unavailable, "nobody answers");
+    requests.push_back(fmt::format("DELETE {}", path));
+    return on_delete(std::string(path));
+  }
   bool job_succeeded() const override { return succeeded; }
 
   // What the next step sees: the same job, other inputs.
@@ -123,6 +144,7 @@ class TestHost final : public ActionHost {
   JobMessage& message() { return job_; }
 
   std::map<std::string, std::string> inputs, variables, outputs, states;
+  std::map<std::string, std::string> mounts;  // of the job's container: its path → ours; empty: there is none
   std::set<std::string> masks;
   std::string text;    // the log
   std::string server;  // server_url()
@@ -130,6 +152,7 @@ class TestHost final : public ActionHost {
   std::vector<std::string> arguments;  // of all processes
   std::function<Answer(const std::string& path)> on_get;
   std::function<Answer(const std::string& path, std::string body)> on_put;
+  std::function<Answer(const std::string& path)> on_delete;
   std::atomic<bool> is_cancelled = false;
   bool succeeded = true;
 

@@ -20,14 +20,17 @@ class TestStorage {
   explicit TestStorage(TestHost& host) {
     host.on_get = [this](const std::string& path) { return get(path); };
     host.on_put = [this](const std::string& path, const std::string& body) { return put(path, body); };
+    host.on_delete = [this](const std::string& path) { return remove(path); };
   }
 
   struct Kept {
     std::string key, version, body;
   };
-  std::vector<Kept> caches;                      // oldest first
-  std::map<std::string, std::string> artifacts;  // zip by name
-  int fails_with = 0;                            // a status, for everything
+  using Artifacts = std::map<std::string, std::string>;  // zip by name
+  std::vector<Kept> caches;                              // oldest first
+  Artifacts artifacts;                                   // of this run
+  std::map<std::string, Artifacts> other_runs;           // by their numbers
+  int fails_with = 0;                                    // a status, for everything
 
  private:
   using Answer = ActionHost::Answer;
@@ -50,25 +53,17 @@ class TestStorage {
     const std::size_t slash = path.find('/');
     return percent_decode(path.substr(slash + 1, path.find('?') - slash - 1)).value();
   }
-  json::object described(const std::string& name) const {
-    return {{"id", 100 + std::distance(artifacts.begin(), artifacts.find(name))},
+  static json::object described(const Artifacts& all, const std::string& name) {
+    return {{"id", 100 + std::distance(all.begin(), all.find(name))},
             {"name", name},
-            {"size", artifacts.at(name).size()},
-            {"digest", fmt::format("sha256:{}", to_hex(sha256(artifacts.at(name))))}};
+            {"size", all.at(name).size()},
+            {"digest", fmt::format("sha256:{}", to_hex(sha256(all.at(name))))}};
   }
   Answer failure() const { return {fails_with, {}, R"({"message":"the disk is full"})"}; }
 
   Answer get(const std::string& path) const {
     if (fails_with != 0) return failure();
-    if (path == "artifacts") {
-      json::array list;
-      for (const auto& [name, body] : artifacts) list.push_back(described(name));
-      return {200, {}, json::serialize(json::object{{"artifacts", list}})};
-    }
-    if (path.starts_with("artifacts/")) {
-      const auto found = artifacts.find(name_in(path));
-      return found == artifacts.end() ? Answer{404, {}, "{}"} : Answer{200, {}, found->second};
-    }
+    if (path.starts_with("artifacts")) return get_artifacts(path);
     for (const std::string& prefix : prefixes(path)) {
       for (auto each = caches.rbegin(); each != caches.rend(); ++each) {
         if (each->version != parameter(path, "version") || !each->key.starts_with(prefix)) continue;
@@ -77,6 +72,18 @@ class TestStorage {
       }
     }
     return {204, {}, ""};
+  }
+  Answer get_artifacts(const std::string& path) const {
+    const std::string run = parameter(path, "run");
+    if (!run.empty() && !other_runs.contains(run)) return {404, {}, R"({"message":"there is no such run"})"};
+    const Artifacts& all = run.empty() ? artifacts : other_runs.at(run);
+    if (path.starts_with("artifacts/")) {
+      const auto found = all.find(name_in(path));
+      return found == all.end() ? Answer{404, {}, "{}"} : Answer{200, {}, found->second};
+    }
+    json::array list;
+    for (const auto& [name, body] : all) list.push_back(described(all, name));
+    return {200, {}, json::serialize(json::object{{"artifacts", list}})};
   }
   Answer put(const std::string& path, const std::string& body) {
     if (fails_with != 0) return failure();
@@ -87,7 +94,11 @@ class TestStorage {
     const std::string name = name_in(path);
     if (artifacts.contains(name) && parameter(path, "overwrite") != "true") return {409, {}, "{}"};
     artifacts[name] = body;
-    return {201, {}, json::serialize(described(name))};
+    return {201, {}, json::serialize(described(artifacts, name))};
+  }
+  Answer remove(const std::string& path) {
+    if (fails_with != 0) return failure();
+    return {artifacts.erase(name_in(path)) > 0 ? 204 : 404, {}, ""};
   }
 };
 

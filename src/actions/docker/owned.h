@@ -4,16 +4,19 @@
 #include <string>
 #include <string_view>
 
-#include "actions/docker/container_rules.h"
-#include "http/client.h"
+#include "actions/docker/body_rules.h"
+#include "actions/docker/engine_api.h"
 
 namespace kaapi::actions::docker {
+
+inline constexpr std::size_t max_networks = 8;  // of one job: the engine has addresses for about thirty in all
 
 // Thread-safe. Errors of all: `NotFound` (404, in Docker's own words, also where it is somebody else's: a job does not
 // learn what others have), `Invalid` (a name that is none), `Unavailable`.
 class Owned {
  public:
-  Owned(std::string engine_socket, Owner owner);
+  // `engine` must outlive it.
+  Owned(EngineApi& engine, Owner owner) : engine_(engine), owner_(std::move(owner)) {}
 
   // The full id.
   Result<std::string> container(std::string_view reference);
@@ -23,14 +26,15 @@ class Owned {
   Result<std::string> volume(std::string_view name);
   // Makes the volume, or takes the one that is there when it is the job's own.
   Result<void> ensure_volume(std::string_view name);
+  // Whether the job may have one more. Errors: `TooLarge` (max_networks).
+  Result<void> room_for_network();
 
  private:
-  Result<json::value> ask(const std::string& method, const std::string& path, std::string body,
-                          std::string_view missing);
+  Result<json::value> look(std::string_view kind, std::string_view reference);
   bool is_own(const json::value* labels) const;
 
+  EngineApi& engine_;
   const Owner owner_;
-  http::Client client_;
 };
 
 }  // namespace kaapi::actions::docker

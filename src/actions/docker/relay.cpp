@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 
+#include "base/text.h"
+
 namespace kaapi::actions::docker {
 namespace {
 
@@ -47,28 +49,50 @@ short wanted(bool read, bool write) {
   return static_cast<short>((read ? POLLIN : 0) | (write ? POLLOUT : 0));
 }
 
+// One that nothing is wanted of is not looked at: having hung up it would answer at once, again and again.
+pollfd looked_at(int fd, short events) {
+  return pollfd{events == 0 ? -1 : fd, events, 0};
+}
+
 bool has(const pollfd& polled, int events) {
   return (polled.revents & events) != 0;
 }
 
+// False: `stop` is readable, or nothing can be waited for.
+bool wait(std::array<pollfd, 3>& polled) {
+  if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return false;
+  return !has(polled[2], POLLIN);
+}
+
+// The status in the first bytes of an answer.
+int status_in(std::string_view head) {
+  constexpr std::size_t before = std::string_view("HTTP/1.1 ").size();
+  if (!head.starts_with("HTTP/1.") || head.size() < before + 3) return 0;
+  return static_cast<int>(parse_number(head.substr(before, 3)).value_or(0));
+}
+
 }  // namespace
 
-Result<std::string> RequestBody::content(std::string_view bytes) {
+Result<std::string> RequestBody::content(std::string& bytes) {
   if (!chunked_) {
     const std::size_t taken = std::min<std::uint64_t>(bytes.size(), left_);
     left_ -= taken;
-    return std::string(bytes.substr(0, taken));
+    std::string content = bytes.substr(0, taken);
+    bytes.erase(0, taken);
+    return content;
   }
   std::string content(bytes);
   const Result<http::ChunkDecoder::Progress> progress = chunks_.decode(content);
   if (!progress) return progress.error();
+  bytes.erase(0, progress->consumed);
   content.resize(progress->produced);
   return content;
 }
 
 Result<std::string> RequestBody::take(std::string_view bytes) {
   const bool before = whole();
-  Result<std::string> taken = content(bytes);
+  std::string left(bytes);
+  Result<std::string> taken = content(left);
   if (!taken || !chunked_) return taken;
   std::string framed;
   if (!taken->empty()) framed = fmt::format("{:x}\r\n{}\r\n", taken->size(), *taken);
@@ -76,34 +100,72 @@ Result<std::string> RequestBody::take(std::string_view bytes) {
   return framed;
 }
 
-void relay_exchange(int client, int engine, int stop, RequestBody body, std::string early) {
-  Lane up{client, engine, {}};
-  Lane down{engine, client, {}};
-  bool broken = false;
-  const auto take = [&](std::string_view bytes) {
-    Result<std::string> next = body.take(bytes);
-    broken = broken || !next;
-    if (next) up.waiting += *next;
-    up.open = up.open && !body.whole();
-  };
-  take(early);
-  while (!broken && !down.over()) {
-    // A client that has hung up wants no answer, be it of a log that is followed for hours.
-    std::array<pollfd, 3> polled = {
-        pollfd{client, static_cast<short>(wanted(up.reads(), !down.waiting.empty()) | POLLRDHUP), 0},
-        pollfd{engine, wanted(down.reads(), !up.waiting.empty()), 0}, pollfd{stop, POLLIN, 0}};
-    if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return;
-    if (has(polled[2], POLLIN)) return;
-    if (up.reads() && has(polled[0], POLLIN)) take(up.receive());
-    if (!up.send_some()) {
-      // The engine has said what it had to say before it had everything: its answer is still there.
-      up.waiting.clear();
-      up.open = false;
+namespace {
+
+// The request's body on its way up, and the answer on its way down.
+class Exchange {
+ public:
+  Exchange(int client, int engine, RequestBody body)
+      : up_{client, engine, {}}, down_{engine, client, {}}, body_(body) {}
+
+  void run(int stop, std::string_view early) {
+    take(early);
+    while (!broken_ && !down_.over()) {
+      const short of_client = wanted(up_.reads(), !down_.waiting.empty());
+      // The client is looked at in any case: whoever has hung up wants no answer, be it of a log that is followed for
+      // hours.
+      std::array<pollfd, 3> polled = {pollfd{up_.from, of_client, 0},
+                                      looked_at(up_.to, wanted(down_.reads(), !up_.waiting.empty())),
+                                      pollfd{stop, POLLIN, 0}};
+      if (!wait(polled) || !send_up(polled[0]) || !send_down(polled[1])) return;
+      if (has(polled[0], POLLHUP | POLLERR)) return;
     }
-    if (down.reads() && has(polled[1], POLLIN | POLLHUP | POLLERR)) down.waiting = down.receive();
-    if (!down.send_some()) return;
-    if (has(polled[0], POLLRDHUP | POLLHUP | POLLERR) && !down.over()) return;
   }
+
+  int status() const { return down_.over() ? status_in(head_) : 0; }
+
+ private:
+  void take(std::string_view bytes) {
+    Result<std::string> next = body_.take(bytes);
+    broken_ = broken_ || !next;
+    if (next) up_.waiting += *next;
+    up_.open = up_.open && !body_.whole();
+  }
+
+  bool send_up(const pollfd& client) {
+    if (up_.reads() && has(client, POLLIN)) {
+      take(up_.receive());
+      // It sends no more, and the body is not whole: the engine shall not wait for the rest.
+      if (!up_.open && !body_.whole()) ::shutdown(up_.to, SHUT_WR);
+    }
+    if (!up_.send_some()) {
+      // The engine has said what it had to say before it had everything: its answer is still there.
+      up_.waiting.clear();
+      up_.open = false;
+    }
+    return !broken_;
+  }
+
+  bool send_down(const pollfd& engine) {
+    if (down_.reads() && has(engine, POLLIN | POLLHUP | POLLERR)) {
+      down_.waiting = down_.receive();
+      if (head_.size() < 16) head_ += down_.waiting.substr(0, 16);
+    }
+    return down_.send_some();
+  }
+
+  Lane up_, down_;
+  RequestBody body_;
+  std::string head_;  // the answer's beginning
+  bool broken_ = false;
+};
+
+}  // namespace
+
+int relay_exchange(int client, int engine, int stop, RequestBody body, std::string early) {
+  Exchange exchange(client, engine, body);
+  exchange.run(stop, early);
+  return exchange.status();
 }
 
 void relay_stream(int client, int engine, int stop, std::string to_client, std::string to_engine) {
@@ -111,14 +173,13 @@ void relay_stream(int client, int engine, int stop, std::string to_client, std::
   Lane down{engine, client, std::move(to_client)};
   bool told = false;
   while (!down.over()) {
-    std::array<pollfd, 3> polled = {pollfd{client, wanted(up.reads(), !down.waiting.empty()), 0},
-                                    pollfd{engine, wanted(down.reads(), !up.waiting.empty()), 0},
+    const short of_client = wanted(up.reads(), !down.waiting.empty());
+    std::array<pollfd, 3> polled = {// Once all that it said is passed on, its end is the stream's; not before.
+                                    up.over() ? pollfd{client, of_client, 0} : looked_at(client, of_client),
+                                    looked_at(engine, wanted(down.reads(), !up.waiting.empty())),
                                     pollfd{stop, POLLIN, 0}};
-    // Not asked for anything, a socket that has hung up would still answer at once.
-    if (polled[0].events == 0) polled[0].fd = -1;
-    if (polled[1].events == 0) polled[1].fd = -1;
-    if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return;
-    if (has(polled[2], POLLIN)) return;
+    if (!wait(polled)) return;
+    if (up.over() && has(polled[0], POLLHUP | POLLERR)) return;
     if (up.reads() && has(polled[0], POLLIN | POLLHUP | POLLERR)) up.waiting = up.receive();
     if (!up.send_some()) return;
     if (up.over() && !told) {

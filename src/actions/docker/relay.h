@@ -21,8 +21,8 @@ class RequestBody {
 
   // Errors: `Invalid` for chunks that are none.
   Result<std::string> take(std::string_view bytes);
-  // The content alone, without the chunks' frames.
-  Result<std::string> content(std::string_view bytes);
+  // The content alone, without the chunks' frames; takes what belongs to it out of `bytes` and leaves what follows.
+  Result<std::string> content(std::string& bytes);
   bool whole() const { return chunked_ ? chunks_.finished() : left_ == 0; }
 
  private:
@@ -32,10 +32,13 @@ class RequestBody {
   http::ChunkDecoder chunks_;
 };
 
-// Sends the rest of the request and then the answer, until the engine has closed, the client has gone, or `stop` is
-// readable. All descriptors are non-blocking; `early`: of the request, already received.
-void relay_exchange(int client, int engine, int stop, RequestBody body, std::string early);
-// Both directions, each until it ends. `to_client`, `to_engine`: already received.
+// Sends the rest of the request and then the answer, until the engine has closed, the client has gone for good (one
+// that only sends no more gets its answer), or `stop` is readable. No descriptor needs to be non-blocking: none is
+// waited for but all at once. `early`: of the request, already received. The answer's status; 0 when there was none, or
+// it is cut off.
+int relay_exchange(int client, int engine, int stop, RequestBody body, std::string early);
+// Both directions, each until it ends, and both when the client has gone for good. `to_client`, `to_engine`: already
+// received.
 void relay_stream(int client, int engine, int stop, std::string to_client, std::string to_engine);
 
 }  // namespace kaapi::actions::docker

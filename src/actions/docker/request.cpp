@@ -5,94 +5,107 @@
 #include <algorithm>
 #include <array>
 
-#include "base/json.h"
 #include "base/text.h"
 
 namespace kaapi::actions::docker {
 namespace {
+
+struct Traits {
+  bool takes_body = false;
+  bool upgrades = false;
+  bool needs_buildx = false;
+};
+constexpr Traits body{true, false, false};
+constexpr Traits stream{false, true, false};
 
 struct Call {
   std::string_view method;
   // A segment "*" is a reference; "**" is an image's name, which has slashes.
   std::string_view path;
   Rule rule;
-  bool takes_body = false;
-  bool upgrades = false;
-  bool needs_buildx = false;
+  std::string_view query = {};  // see Ruling
+  Traits traits = {};
 };
 
+// Every call that jobs have. Whatever is not here is refused: swarm, plugins, nodes, secrets, checkpoints, ...
 // Every call that jobs have. Whatever is not here is refused: swarm, plugins, nodes, secrets, checkpoints, ...
 constexpr std::array calls = {
     Call{"GET", "/_ping", Rule::pass},
     Call{"HEAD", "/_ping", Rule::pass},
     Call{"GET", "/version", Rule::pass},
     Call{"GET", "/info", Rule::pass},
-    Call{"POST", "/auth", Rule::pass, true},
-    Call{"GET", "/events", Rule::list},
+    Call{"POST", "/auth", Rule::pass, "", body},
+    Call{"GET", "/events", Rule::list, "since until filters"},
 
-    Call{"GET", "/containers/json", Rule::list},
-    Call{"POST", "/containers/create", Rule::make_container, true},
-    Call{"POST", "/containers/prune", Rule::list},
-    Call{"GET", "/containers/*/json", Rule::container},
-    Call{"GET", "/containers/*/top", Rule::container},
-    Call{"GET", "/containers/*/logs", Rule::container},
+    Call{"GET", "/containers/json", Rule::list, "all limit size filters"},
+    Call{"POST", "/containers/create", Rule::make_container, "name platform", body},
+    Call{"POST", "/containers/prune", Rule::list, "filters"},
+    Call{"GET", "/containers/*/json", Rule::container, "size"},
+    Call{"GET", "/containers/*/top", Rule::container, "ps_args"},
+    Call{"GET", "/containers/*/logs", Rule::container, "follow stdout stderr since until timestamps tail details"},
     Call{"GET", "/containers/*/changes", Rule::container},
     Call{"GET", "/containers/*/export", Rule::container},
-    Call{"GET", "/containers/*/stats", Rule::container},
-    Call{"GET", "/containers/*/archive", Rule::container},
-    Call{"HEAD", "/containers/*/archive", Rule::container},
-    Call{"PUT", "/containers/*/archive", Rule::container, true},
-    Call{"POST", "/containers/*/start", Rule::container},
-    Call{"POST", "/containers/*/stop", Rule::container},
-    Call{"POST", "/containers/*/restart", Rule::container},
-    Call{"POST", "/containers/*/kill", Rule::container},
+    Call{"GET", "/containers/*/stats", Rule::container, "stream one-shot"},
+    Call{"GET", "/containers/*/archive", Rule::container, "path"},
+    Call{"HEAD", "/containers/*/archive", Rule::container, "path"},
+    Call{"PUT", "/containers/*/archive", Rule::container, "path noOverwriteDirNonDir copyUIDGID", body},
+    Call{"POST", "/containers/*/start", Rule::container, "detachKeys"},
+    Call{"POST", "/containers/*/stop", Rule::container, "t signal"},
+    Call{"POST", "/containers/*/restart", Rule::container, "t signal"},
+    Call{"POST", "/containers/*/kill", Rule::container, "signal"},
     Call{"POST", "/containers/*/pause", Rule::container},
     Call{"POST", "/containers/*/unpause", Rule::container},
-    Call{"POST", "/containers/*/wait", Rule::container},
-    Call{"POST", "/containers/*/rename", Rule::container},
-    Call{"POST", "/containers/*/resize", Rule::container},
-    Call{"POST", "/containers/*/attach", Rule::container, false, true},
-    Call{"DELETE", "/containers/*", Rule::container},
-    Call{"POST", "/containers/*/exec", Rule::make_exec, true},
+    Call{"POST", "/containers/*/wait", Rule::container, "condition"},
+    Call{"POST", "/containers/*/rename", Rule::container, "name"},
+    Call{"POST", "/containers/*/resize", Rule::container, "h w"},
+    Call{"POST", "/containers/*/attach", Rule::container, "detachKeys logs stream stdin stdout stderr", stream},
+    Call{"DELETE", "/containers/*", Rule::remove_container, "v force"},
+    Call{"POST", "/containers/*/exec", Rule::make_exec, "", body},
     Call{"GET", "/exec/*/json", Rule::exec},
-    Call{"POST", "/exec/*/start", Rule::exec, true, true},
-    Call{"POST", "/exec/*/resize", Rule::exec},
-    Call{"POST", "/commit", Rule::commit, true},
+    Call{"POST", "/exec/*/start", Rule::exec, "", {true, true, false}},
+    Call{"POST", "/exec/*/resize", Rule::exec, "h w"},
+    Call{"POST", "/commit", Rule::commit, "container repo tag comment author pause changes", body},
 
-    Call{"GET", "/images/json", Rule::pass},
-    Call{"GET", "/images/search", Rule::pass},
-    Call{"GET", "/images/get", Rule::pass},
-    Call{"GET", "/images/**/get", Rule::pass},
-    Call{"GET", "/images/**/json", Rule::pass},
-    Call{"GET", "/images/**/history", Rule::pass},
-    Call{"POST", "/images/create", Rule::name_image, true},
-    Call{"POST", "/images/load", Rule::pass, true},
-    Call{"POST", "/images/prune", Rule::prune_images},
-    Call{"POST", "/images/**/push", Rule::pass, true},
-    Call{"POST", "/images/**/tag", Rule::name_image},
-    Call{"DELETE", "/images/**", Rule::remove_image},
+    Call{"GET", "/images/json", Rule::pass, "all filters filter shared-size digests manifests"},
+    Call{"GET", "/images/search", Rule::pass, "term limit filters"},
+    Call{"GET", "/images/get", Rule::pass, "names platform"},
+    Call{"GET", "/images/**/get", Rule::pass, "platform"},
+    Call{"GET", "/images/**/json", Rule::pass, "manifests platform"},
+    Call{"GET", "/images/**/history", Rule::pass, "platform"},
+    Call{"POST", "/images/create", Rule::name_image, "fromImage fromSrc repo tag message changes platform", body},
+    Call{"POST", "/images/load", Rule::pass, "quiet platform", body},
+    Call{"POST", "/images/prune", Rule::prune_images, "filters"},
+    Call{"POST", "/images/**/push", Rule::pass, "tag platform", body},
+    Call{"POST", "/images/**/tag", Rule::name_image, "repo tag"},
+    Call{"DELETE", "/images/**", Rule::remove_image, "force noprune platforms"},
     Call{"GET", "/distribution/**/json", Rule::pass},
 
-    Call{"POST", "/build", Rule::build, true},
-    Call{"POST", "/build/prune", Rule::pass},
-    Call{"POST", "/build/cancel", Rule::pass},
-    Call{"POST", "/session", Rule::pass, false, true},
+    Call{"POST", "/build", Rule::build,
+         "dockerfile t extrahosts remote q nocache cachefrom pull rm forcerm memory memswap cpushares cpusetcpus "
+         "cpusetmems cpuperiod cpuquota buildargs shmsize squash labels networkmode platform target outputs version "
+         "session buildid ulimits cgroupparent securityopt",
+         body},
+    Call{"POST", "/build/prune", Rule::prune_builds,
+         "filters all keep-storage reserved-space max-used-space "
+         "min-free-space"},
+    Call{"POST", "/build/cancel", Rule::pass, "id"},
+    Call{"POST", "/session", Rule::pass, "", stream},
     // BuildKit's own protocol, which nobody looks into: only where the docker client cannot build without it.
-    Call{"POST", "/grpc", Rule::pass, false, true, true},
+    Call{"POST", "/grpc", Rule::pass, "", {false, true, true}},
 
-    Call{"GET", "/networks", Rule::list},
-    Call{"POST", "/networks/create", Rule::make_network, true},
-    Call{"POST", "/networks/prune", Rule::list},
-    Call{"GET", "/networks/*", Rule::network},
+    Call{"GET", "/networks", Rule::list, "filters"},
+    Call{"POST", "/networks/create", Rule::make_network, "", body},
+    Call{"POST", "/networks/prune", Rule::list, "filters"},
+    Call{"GET", "/networks/*", Rule::network, "verbose scope"},
     Call{"DELETE", "/networks/*", Rule::network},
-    Call{"POST", "/networks/*/connect", Rule::network_members, true},
-    Call{"POST", "/networks/*/disconnect", Rule::network_members, true},
+    Call{"POST", "/networks/*/connect", Rule::network_members, "", body},
+    Call{"POST", "/networks/*/disconnect", Rule::network_members, "", body},
 
-    Call{"GET", "/volumes", Rule::list},
-    Call{"POST", "/volumes/create", Rule::make_volume, true},
-    Call{"POST", "/volumes/prune", Rule::list},
+    Call{"GET", "/volumes", Rule::list, "filters"},
+    Call{"POST", "/volumes/create", Rule::make_volume, "", body},
+    Call{"POST", "/volumes/prune", Rule::list, "filters"},
     Call{"GET", "/volumes/*", Rule::volume},
-    Call{"DELETE", "/volumes/*", Rule::volume},
+    Call{"DELETE", "/volumes/*", Rule::volume, "force"},
 };
 
 constexpr std::size_t max_reference_bytes = 512;
@@ -107,6 +120,15 @@ std::string_view version_in(std::string_view path) {
   std::size_t at = 2;
   while (at < path.size() && ((path[at] >= '0' && path[at] <= '9') || path[at] == '.')) ++at;
   return at > 2 && at < path.size() && path[at] == '/' ? path.substr(0, at) : std::string_view();
+}
+
+// In older ones the same calls mean more: a start may say what the container is.
+bool is_spoken(std::string_view version) {
+  if (version.empty()) return true;
+  const std::size_t dot = version.find('.');
+  const auto major = parse_number(version.substr(2, dot == std::string_view::npos ? dot : dot - 2));
+  const auto minor = parse_number(dot == std::string_view::npos ? "" : version.substr(dot + 1));
+  return major && minor && (*major > 1 || (*major == 1 && *minor >= 24));
 }
 
 // No empty segments, none that means another folder, and nothing but what names of Docker are made of.
@@ -138,10 +160,6 @@ bool fits(const Call& call, std::string_view path, Ruling& ruling) {
 
 }  // namespace
 
-Error refused(std::string message) {
-  return make_error("AccessDenied", std::move(message), 403);
-}
-
 Result<Ruling> rule_of(std::string_view method, std::string_view sent) {
   const std::optional<std::string> path = percent_decode(sent);
   const std::string_view version = path ? version_in(*path) : std::string_view();
@@ -149,95 +167,32 @@ Result<Ruling> rule_of(std::string_view method, std::string_view sent) {
     return make_error(errc::invalid, fmt::format("the path {} is none of Docker's", percent_encode(sent, true)));
   }
   const std::string_view rest = std::string_view(*path).substr(version.size());
+  if (!is_spoken(version)) {
+    return make_error(errc::invalid, fmt::format("the version {} of Docker's API is too old: 1.24 and newer", version));
+  }
   Ruling ruling;
   for (const Call& call : calls) {
     if (call.method != method || !fits(call, rest, ruling)) continue;
     ruling.rule = call.rule;
     ruling.version = version;
     if (ruling.reference.empty()) ruling.before = rest;
-    ruling.takes_body = call.takes_body;
-    ruling.upgrades = call.upgrades;
-    ruling.needs_buildx = call.needs_buildx;
+    ruling.query = call.query;
+    ruling.takes_body = call.traits.takes_body;
+    ruling.upgrades = call.traits.upgrades;
+    ruling.needs_buildx = call.traits.needs_buildx;
     return ruling;
   }
   return refused(fmt::format("jobs may not ask Docker for {} {}", method, rest));
 }
 
-Result<Query> parse_query(std::string_view text) {
-  Query query;
-  if (text.empty()) return query;
-  for (const std::string& pair : split(text, '&')) {
-    const std::size_t equals = pair.find('=');
-    const auto name = percent_decode(std::string_view(pair).substr(0, equals), true);
-    const auto value = equals == std::string::npos ? std::optional<std::string>("")
-                                                   : percent_decode(std::string_view(pair).substr(equals + 1), true);
-    if (!name || !value) return make_error(errc::invalid, "the query has a broken percent escape");
-    query.emplace_back(*name, *value);
-  }
-  return query;
+std::string target_of(const Ruling& ruling, const Query& query) {
+  const std::string text = to_text(query);
+  return fmt::format("{}{}{}{}{}{}", ruling.version, ruling.before, ruling.reference, ruling.after,
+                     text.empty() ? "" : "?", text);
 }
 
-std::string to_text(const Query& query) {
-  std::string text;
-  for (const auto& [name, value] : query) {
-    text += fmt::format("{}{}={}", text.empty() ? "" : "&", percent_encode(name), percent_encode(value));
-  }
-  return text;
-}
-
-std::string_view value_of(const Query& query, std::string_view name) {
-  const auto found = std::find_if(query.begin(), query.end(), [&](const auto& one) { return one.first == name; });
-  return found == query.end() ? std::string_view() : std::string_view(found->second);
-}
-
-void set_value(Query& query, std::string_view name, std::string value) {
-  std::erase_if(query, [&](const auto& one) { return one.first == name; });
-  query.emplace_back(name, std::move(value));
-}
-
-Result<std::string> with_label_filter(std::string_view filters, std::string_view label, std::string_view value) {
-  json::value parsed = json::object();
-  if (!filters.empty()) {
-    Result<json::value> given = parse_json(filters);
-    if (!given || !given->is_object()) return make_error(errc::invalid, "filters: must be a JSON object");
-    parsed = std::move(*given);
-  }
-  json::object& all = parsed.as_object();
-  const std::string wanted = fmt::format("{}={}", label, value);
-  json::value& labels = all["label"];
-  // Both forms that Docker reads: {"label": {"a=b": true}} and {"label": ["a=b"]}.
-  if (labels.is_array()) {
-    labels.as_array().emplace_back(wanted);
-  } else if (labels.is_object()) {
-    labels.as_object()[wanted] = true;
-  } else if (labels.is_null()) {
-    labels = json::object{{wanted, true}};
-  } else {
-    return make_error(errc::invalid, "filters: label must be an object or a list");
-  }
-  // An older spelling of prune's filter, and whatever differs in case only, would be another condition, not a wider
-  // one: conditions narrow.
-  return json::serialize(parsed);
-}
-
-Result<void> check_build(const Query& query) {
-  for (const auto& [name, value] : query) {
-    if (name == "networkmode" && value != "" && value != "default" && value != "bridge" && value != "none") {
-      return refused(
-          fmt::format("a job's build has no network mode {}: it would hear what others send on that network", value));
-    }
-    if (name == "cgroupparent" && !value.empty()) return refused("a job's build has no cgroup parent of its choice");
-    if (name == "securityopt" && !value.empty() && value != "null" && value != "[]") {
-      return refused("a job's build has no security options");
-    }
-  }
-  return ok();
-}
-
-std::string whole_image_name(std::string_view name) {
-  const std::size_t slash = name.rfind('/');
-  const std::string_view last = slash == std::string_view::npos ? name : name.substr(slash + 1);
-  return last.find_first_of(":@") == std::string_view::npos ? fmt::format("{}:latest", name) : std::string(name);
+bool is_image_reference(std::string_view name) {
+  return is_plain(fmt::format("/{}", name));
 }
 
 }  // namespace kaapi::actions::docker

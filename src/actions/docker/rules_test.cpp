@@ -28,7 +28,7 @@ TEST(DockerRules, CallsOfContainersAreRuledByTheirReference) {
   EXPECT_EQ(logs.before, "/containers/");
   EXPECT_EQ(logs.reference, "web_1.a");
   EXPECT_EQ(logs.after, "/logs");
-  EXPECT_EQ(rule_of("DELETE", "/containers/web").value().rule, Rule::container);
+  EXPECT_EQ(rule_of("DELETE", "/containers/web").value().rule, Rule::remove_container);
   EXPECT_EQ(rule_of("POST", "/containers/create").value().rule, Rule::make_container);
   EXPECT_EQ(rule_of("GET", "/containers/json").value().rule, Rule::list);
   EXPECT_TRUE(rule_of("POST", "/v1.41/exec/abc/start").value().upgrades);
@@ -81,10 +81,16 @@ TEST(DockerRules, AQueryIsReadAsDockerReadsIt) {
   set_value(query, "container", "z&w");
   EXPECT_EQ(to_text(query), "t=a%3A1&q=a%20b&flag=&container=z%26w");
   EXPECT_FALSE(parse_query("a=%zz"));
-  EXPECT_TRUE(check_build(parse_query("networkmode=default&t=a").value()));
-  for (const char* text : {"networkmode=host", "networkmode=container:db", "t=a&networkmode=&networkmode=host",
-                           "cgroupparent=/", "securityopt=%5B%22seccomp%3Dunconfined%22%5D"}) {
-    EXPECT_FALSE(check_build(parse_query(text).value())) << text;
+  const auto builds = [](const char* text) {
+    Query build = parse_query(text).value();
+    return check_build(build, owner).has_value();
+  };
+  EXPECT_TRUE(builds("networkmode=default&t=a&remote=client-session&ulimits=null&labels=%7B%7D&shmsize=0"));
+  for (const char* text :
+       {"networkmode=host", "networkmode=container:db", "t=a&networkmode=&networkmode=host", "cgroupparent=/",
+        "securityopt=%5B%22seccomp%3Dunconfined%22%5D", "ulimits=%5B%7B%22Name%22%3A%22nice%22%7D%5D",
+        "labels=%7B%22kaapi.task%22%3A%22t%22%7D", "remote=git%40github.com:a/b", "shmsize=99999999999"}) {
+    EXPECT_FALSE(builds(text)) << text;
   }
 }
 
@@ -110,7 +116,10 @@ TEST(DockerRules, AnOrdinaryContainerPassesWithTheJobsLabel) {
   ContainerWish filled = *wish;
   filled.set_bind(0, "/run/pin/1");
   EXPECT_EQ(json::serialize(host_of(filled).at("Binds")), R"(["/run/pin/1:/w:ro","cache:/c"])");
-  EXPECT_EQ(json::serialize(host_of(filled).at("CapDrop")), R"(["MKNOD"])");
+  EXPECT_EQ(json::serialize(host_of(filled).at("CapDrop")), R"(["MKNOD","NET_RAW"])");
+  EXPECT_EQ(json::serialize(host_of(filled).at("PortBindings").at("80/tcp")),
+            R"([{"HostPort":"","HostIp":"127.0.0.1"}])");
+  EXPECT_EQ(json::serialize(host_of(filled).at("RestartPolicy")), R"({"Name":"no"})");
   EXPECT_EQ(host_of(filled).at("PortBindings").as_object().size(), 1U);
   EXPECT_EQ(filled.body.at("NetworkingConfig").at("EndpointsConfig").at("net").at("Aliases").as_array().size(), 1U);
 }
@@ -136,8 +145,19 @@ TEST(DockerRules, WhatReachesFurtherThanTheContainerIsRefusedByName) {
       {R"("DeviceRequests":[{"Driver":"nvidia"}])", "DeviceRequests"},
       {R"("CgroupParent":"/")", "CgroupParent"},
       {R"("Runtime":"other")", "Runtime"},
+      {R"("CapAdd":["NET_RAW"])", "CapAdd"},
+      {R"("CpuRealtimeRuntime":1000)", "CpuRealtimeRuntime"},
+      {R"("Ulimits":[{"Name":"rtprio","Soft":99,"Hard":99}])", "rtprio"},
+      {R"("ShmSize":99999999999)", "ShmSize"},
+      {R"("Tmpfs":{"/t":"size=99g"})", "Tmpfs"},
+      {R"("Tmpfs":{"/t":"mpol=bind:0"})", "Tmpfs"},
+      {R"("Mounts":[{"Type":"tmpfs","TmpfsOptions":{"SizeBytes":99999999999}}])", "SizeBytes"},
+      {R"("Mounts":[{"Type":"volume","VolumeOptions":{"Labels":{"kaapi.task":"t"}}}])", "kaapi.task"},
+      {R"("LogConfig":{"Config":{"syslog-address":"tcp://x"}})", "LogConfig"},
+      {R"("PortBindings":{"80/tcp":[{"HostPort":"80"}]})", "port 80"},
+      {R"("PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"1000-2000"}]})", "port 1000"},
+      {R"("PortBindings":{"80/tcp":[{"hostport":"80"}]})", "hostport"},
       {R"("OomScoreAdj":-1000)", "OomScoreAdj"},
-      {R"("Links":["db:db"])", "Links"},
       {R"("Annotations":{"a":"b"})", "Annotations"},
       {R"("VolumeDriver":"nfs")", "VolumeDriver"},
       {R"("LogConfig":{"Type":"syslog"})", "LogConfig"},
@@ -156,10 +176,53 @@ TEST(DockerRules, WhatReachesFurtherThanTheContainerIsRefusedByName) {
     EXPECT_EQ(wish.error().status, 403) << member;
     EXPECT_THAT(wish.error().message, HasSubstr(word));
   }
-  for (const char* body : {R"({"hostconfig":{"Privileged":true}})", R"({"Labels":{"kaapi.task":"t"}})",
-                           R"({"HostConfig":[]})", R"({"HostConfig":{"CapAdd":"ALL"}})", "[]", "", "{"}) {
+  for (const char* body :
+       {R"({"hostconfig":{"Privileged":true}})", R"({"Labels":{"kaapi.task":"t"}})", R"({"HostConfig":[]})",
+        R"({"HostConfig":{"CapAdd":"ALL"}})", R"({"MacAddress":"02:42:ac:11:00:02"})",
+        R"({"NetworkingConfig":{"EndpointsConfig":{"bridge":{"MacAddress":"02:42:ac:11:00:02"}}}})",
+        R"({"NetworkingConfig":{"EndpointsConfig":{"n":{"IPAMConfig":{"LinkLocalIPs":["169.254.170.2"]}}}}})", "[]", "",
+        "{"}) {
     EXPECT_FALSE(check_container(body, owner)) << body;
   }
+}
+
+TEST(DockerRules, WhatWouldOutliveTheJobIsMadeToEnd) {
+  const auto policy = [](const char* given) {
+    const auto wish = check_container(fmt::format(R"({{"HostConfig":{{"RestartPolicy":{}}}}})", given), owner);
+    return wish ? json::serialize(host_of(*wish).at("RestartPolicy")) : wish.error().message;
+  };
+  EXPECT_EQ(policy(R"({"Name":"always"})"), R"({"Name":"no"})");
+  EXPECT_EQ(policy(R"({"Name":"unless-stopped","MaximumRetryCount":0})"), R"({"Name":"no"})");
+  EXPECT_EQ(policy(R"({"Name":"on-failure"})"), R"({"Name":"on-failure","MaximumRetryCount":10})");
+  EXPECT_EQ(policy(R"({"Name":"on-failure","MaximumRetryCount":3})"), R"({"Name":"on-failure","MaximumRetryCount":3})");
+  EXPECT_THAT(policy(R"({"name":"always"})"), HasSubstr("RestartPolicy.name"));
+}
+
+TEST(DockerRules, MemoryThatAContainerTakesHasABound) {
+  const auto wish = check_container(
+      R"({"HostConfig":{"ContainerIDFile":"/tmp/id","ShmSize":67108864,"Tmpfs":{"/a":"","/b":"rw,size=64m,mode=1777"},
+          "Mounts":[{"Type":"tmpfs","Target":"/c"},{"Type":"volume","Target":"/d"}]}})",
+      owner);
+  ASSERT_TRUE(wish) << wish.error().message;
+  EXPECT_EQ(json::serialize(host_of(*wish).at("Tmpfs")), R"({"/a":"size=1073741824","/b":"rw,size=64m,mode=1777"})");
+  EXPECT_EQ(host_of(*wish).at("Mounts").at(0).at("TmpfsOptions").at("SizeBytes"), 1073741824);
+  EXPECT_EQ(host_of(*wish).at("Mounts").at(1).at("VolumeOptions").at("Labels").at("kaapi.job"), "42.61184")
+      << "it has no name by which it would be found";
+  EXPECT_FALSE(host_of(*wish).contains("ContainerIDFile"));
+}
+
+TEST(DockerRules, OneCallNamesOnlySoMuch) {
+  std::string binds;
+  for (std::size_t i = 0; i <= max_listed; ++i) binds += fmt::format(R"({}"/w:/w{}")", i == 0 ? "" : ",", i);
+  EXPECT_THAT(check_container(fmt::format(R"({{"HostConfig":{{"Binds":[{}]}}}})", binds), owner).error().message,
+              HasSubstr("64 of them"));
+}
+
+TEST(DockerRules, OlderVersionsMeanOtherThings) {
+  EXPECT_FALSE(rule_of("POST", "/v1.23/containers/a/start"));
+  EXPECT_FALSE(rule_of("POST", "/v1/containers/a/start"));
+  EXPECT_TRUE(rule_of("POST", "/v1.24/containers/a/start"));
+  EXPECT_TRUE(rule_of("POST", "/v2.0/containers/a/start"));
 }
 
 TEST(DockerRules, ThePartsOfAMountAreFilledIn) {
@@ -183,14 +246,14 @@ TEST(DockerRules, NetworksAndVolumesAreTheJobs) {
   EXPECT_THAT(
       check_network(
           R"({"Name":"n","CheckDuplicate":true,"Driver":"bridge","IPAM":{"Driver":"default","Options":{},"Config":[]},"Options":{},"Labels":{}})",
-          owner)
+          owner, "kaapi-job-42")
           .value(),
       HasSubstr("42.61184"));
   for (const char* body :
        {R"({"Name":"n","Driver":"macvlan"})", R"({"Name":"n","IPAM":{"Config":[{"Subnet":"8.8.8.0/24"}]}})",
         R"({"Name":"n","Options":{"com.docker.network.bridge.name":"docker0"}})", R"({"Name":"kaapi-t"})",
-        R"({"Name":"n","Ingress":true})"}) {
-    EXPECT_FALSE(check_network(body, owner)) << body;
+        R"({"Name":"n","Ingress":true})", R"({"Name":"kaapi-job-43-1"})"}) {
+    EXPECT_FALSE(check_network(body, owner, "kaapi-job-42")) << body;
   }
   EXPECT_THAT(check_volume(R"({"Name":"v","Driver":"local","DriverOpts":{}})", owner).value(), HasSubstr("kaapi.job"));
   EXPECT_FALSE(check_volume(R"({"Name":"v","DriverOpts":{"type":"none","o":"bind","device":"/"}})", owner));

@@ -7,6 +7,19 @@
 namespace kaapi::actions::expression {
 namespace {
 
+struct LineEnd {
+  std::size_t bytes = 0;  // 0: the text begins with none
+  std::string_view escape;
+};
+
+// The ends of lines beyond ASCII, which GitHub's toJSON (Newtonsoft's) escapes too: U+0085, U+2028 and U+2029.
+LineEnd line_end(std::string_view text) {
+  if (text.starts_with("\xC2\x85")) return {2, "\\u0085"};
+  if (text.starts_with("\xE2\x80\xA8")) return {3, "\\u2028"};
+  if (text.starts_with("\xE2\x80\xA9")) return {3, "\\u2029"};
+  return {};
+}
+
 // Pieces that are written at once before the size is looked at again.
 class PrettyWriter {
  public:
@@ -64,6 +77,9 @@ class PrettyWriter {
         default:
           if (static_cast<unsigned char>(c) < 0x20) {
             fmt::format_to(std::back_inserter(out_), "\\u{:04x}", static_cast<unsigned>(c));
+          } else if (const auto [bytes, escape] = line_end(text.substr(i)); bytes > 0) {
+            out_ += escape;
+            i += bytes - 1;
           } else {
             out_ += c;
           }

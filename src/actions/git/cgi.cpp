@@ -14,20 +14,6 @@ namespace kaapi::actions::git {
 namespace {
 
 constexpr std::size_t read_bytes = 64 * 1024;
-constexpr std::size_t length_digits = 4;
-constexpr std::size_t max_packet_text = 900;
-constexpr int error_band = 3;
-
-// nullopt: no number.
-std::optional<std::size_t> packet_length(std::string_view digits) {
-  std::size_t length = 0;
-  for (const char c : digits) {
-    const std::size_t value = std::string_view("0123456789abcdef").find(static_cast<char>(std::tolower(c)));
-    if (value == std::string_view::npos) return std::nullopt;
-    length = length * 16 + value;
-  }
-  return length;
-}
 
 }  // namespace
 
@@ -49,39 +35,6 @@ Result<CgiHead> parse_cgi_head(std::string_view text) {
     }
   }
   return head;
-}
-
-std::string PacketTail::pass(std::string_view bytes) {
-  std::string out;
-  while (!bytes.empty()) {
-    if (broken_ || left_ > 0) {
-      const std::size_t count = broken_ ? bytes.size() : std::min(left_, bytes.size());
-      out += bytes.substr(0, count);
-      bytes.remove_prefix(count);
-      left_ -= broken_ ? left_ : count;
-      continue;
-    }
-    if (held_ == "0000") out += std::exchange(held_, {});  // it was not the last one
-    const std::size_t count = std::min(length_digits - held_.size(), bytes.size());
-    held_ += bytes.substr(0, count);
-    bytes.remove_prefix(count);
-    if (held_.size() < length_digits) break;
-    const std::optional<std::size_t> length = packet_length(held_);
-    broken_ = !length || (*length > 0 && *length < length_digits);
-    if (!broken_ && *length == 0) continue;
-    left_ = broken_ ? 0 : *length - length_digits;
-    out += std::exchange(held_, {});
-  }
-  return out;
-}
-
-std::string PacketTail::finish(std::string_view failure) {
-  std::string out;
-  if (!failure.empty() && held_ == "0000") {
-    const std::string_view text = failure.substr(0, max_packet_text);
-    out = fmt::format("{:04x}{}{}\n", length_digits + 1 + text.size() + 1, static_cast<char>(error_band), text);
-  }
-  return out + std::exchange(held_, {});
 }
 
 bool Cgi::await(bool writing, int peer) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "actions/git/packet_tail.h"
 #include "actions/git/process.h"
 #include "base/error.h"
 #include "http/message.h"
@@ -23,22 +24,6 @@ struct CgiHead {
 // The head that a CGI program printed, without the empty line. Error: `Invalid`.
 Result<CgiHead> parse_cgi_head(std::string_view text);
 
-// Follows git's packets ("0009hello", "0000") and keeps back the last flush packet, so that something can be said
-// before it. What is not in packets passes unchanged. Pure.
-class PacketTail {
- public:
-  // What may be sent on now.
-  std::string pass(std::string_view bytes);
-  // What is left at the end, with `failure` (if any) before the flush as an error packet of the sideband, which makes
-  // git push end with a failure.
-  std::string finish(std::string_view failure);
-
- private:
-  std::string held_;      // a flush, or the beginning of a packet's length
-  std::size_t left_ = 0;  // of the packet that passes
-  bool broken_ = false;   // no packets
-};
-
 // One request. One thread at a time. Ends the program when destroyed.
 class Cgi {
  public:
@@ -50,10 +35,10 @@ class Cgi {
   // Waits for the head. Errors: `Unavailable` (it printed none; what it said is in its words), `Invalid`.
   Result<CgiHead> read_head();
   // Passes the rest on until its end. False when that was not its proper end, or the peer went away: then the program
-  // has been ended. `tail`: see PacketTail; `failure` is asked at the end. nullptr: passes unchanged.
-  template <class Failure>
-  bool stream(http::BodyWriter& writer, PacketTail* tail, const Failure& failure) {
-    return pump(writer, tail) && finish(writer, tail == nullptr ? "" : tail->finish(failure()));
+  // has been ended. `tail`: see PacketTail; `failures` is asked at the end. nullptr: passes unchanged.
+  template <class Failures>
+  bool stream(http::BodyWriter& writer, PacketTail* tail, const Failures& failures) {
+    return pump(writer, tail) && finish(writer, tail == nullptr ? "" : tail->finish(failures()));
   }
 
  private:

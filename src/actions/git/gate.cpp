@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "actions/protocol/actor.h"
 #include "base/text.h"
 
 namespace kaapi::actions::git {
@@ -21,14 +22,6 @@ Error refused(std::string_view why) {
 
 std::string repository_arn(const GateConfig& config, std::string_view repository) {
   return fmt::format("arn:aws:kaapi:{}:{}:repository/{}", config.region, config.account_id, repository);
-}
-
-std::string actor_of(std::string_view principal_arn) {
-  constexpr std::string_view session = ":assumed-role/";
-  if (const std::size_t at = principal_arn.find(session); at != std::string_view::npos) {
-    return std::string(principal_arn.substr(at + session.size()));
-  }
-  return std::string(principal_arn.substr(principal_arn.find_last_of(":/") + 1));
 }
 
 Caller Gate::somebody(const http::RequestHead& head) const {
@@ -108,7 +101,7 @@ void Gate::take(const aws::AccessKey& key, std::string_view access_key_id, Calle
   caller.context.user_id = key.user_id;
   caller.context.access_key_id = access_key_id;
   caller.context.is_root = key.is_root;
-  caller.actor = actor_of(key.principal_arn);
+  caller.actor = actor_name(key.principal_arn);
   caller.asked = config_.auth && !key.is_root && authorizer_ != nullptr;
 }
 

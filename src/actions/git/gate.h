@@ -46,8 +46,6 @@ inline constexpr std::string_view create_action = "kaapi:CreateRepository";
 
 // "arn:aws:kaapi:REGION:ACCOUNT:repository/OWNER/NAME"
 std::string repository_arn(const GateConfig& config, std::string_view repository);
-// "ann" of a user's ARN, "ROLE/SESSION" of a session's, "root".
-std::string actor_of(std::string_view principal_arn);
 
 // Thread-safe. Everything must outlive it; `keys` and `authorizer` are looked at with auth on only, `audit` may be
 // null.

@@ -190,8 +190,8 @@ Result<http::Response> GitHttp::serve(const http::RequestHead& head, http::BodyR
   for (const auto& [name, value] : answered->headers) response.headers.add(name, value);
   response.body = http::ProducedBody{[serving](http::BodyWriter& writer) {
     PacketTail tail;
-    const auto failure = [&] { return serving->push ? serving->pushes.failure_of(*serving->push) : std::string(); };
-    return serving->cgi->stream(writer, serving->push ? &tail : nullptr, failure);
+    const auto failures = [&] { return serving->pushes.failures_of(*serving->push); };
+    return serving->cgi->stream(writer, serving->push ? &tail : nullptr, failures);
   }};
   return response;
 }

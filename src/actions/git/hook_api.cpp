@@ -1,5 +1,6 @@
 #include "actions/git/hook_api.h"
 
+#include "actions/git/git.h"
 #include "actions/protocol/fields.h"
 
 namespace kaapi::actions::git {
@@ -11,12 +12,29 @@ int status_of(const Error& error) {
   return error.code == errc::invalid ? 400 : 500;
 }
 
+Result<std::vector<RefFailure>> failures_from(const json::value& body) {
+  std::vector<RefFailure> failures;
+  Fields fields(body, "failure of a push");
+  fields.read_list("refs", failures, [](const json::value& item) -> Result<RefFailure> {
+    RefFailure failure;
+    Fields one(item, "ref");
+    one.read("ref", failure.ref);
+    one.read("why", failure.why);
+    if (const Result<void> done = one.done(); !done) return done.error();
+    failure.why = said(failure.why);
+    return failure;
+  });
+  if (const Result<void> done = fields.done(); !done) return done.error();
+  if (failures.size() > max_push_refs) return too_many_refs();
+  return failures;
+}
+
 }  // namespace
 
 json::value to_json(const PushReport& report) {
   json::array runs;
   for (const WatchedRun& run : report.runs) {
-    runs.push_back(json::object{{"run_id", run.run_id}, {"name", run.name}, {"path", run.path}, {"token", run.token}});
+    runs.push_back(json::object{{"run_id", run.run_id}, {"name", run.name}, {"path", run.path}, {"token", run.token}, {"ref", run.ref}});
   }
   return json::object{{"lines", json::value_from(report.lines)}, {"runs", std::move(runs)}};
 }
@@ -32,11 +50,18 @@ Result<PushReport> push_report_from(const json::value& value) {
     one.read("name", run.name);
     one.read("path", run.path);
     one.read("token", run.token);
+    one.read("ref", run.ref);
     if (const Result<void> done = one.done(); !done) return done.error();
     return run;
   });
   if (const Result<void> done = fields.done(); !done) return done.error();
   return report;
+}
+
+json::value to_json(const std::vector<RefFailure>& failures) {
+  json::array refs;
+  for (const RefFailure& one : failures) refs.push_back(json::object{{"ref", one.ref}, {"why", one.why}});
+  return json::object{{"refs", std::move(refs)}};
 }
 
 http::Response HookApi::operator()(const http::Request& request) const {
@@ -59,12 +84,14 @@ http::Response HookApi::operator()(const http::Request& request) const {
 
 Result<json::value> HookApi::answer(std::string_view path, std::string_view token, const json::value& body) const {
   if (path == "/failed") {
-    const Result<void> told = pushes_.fail(token, string_member(body, "why").substr(0, 1000));
-    if (!told) return told.error();
+    Result<std::vector<RefFailure>> failures = failures_from(body);
+    if (!failures) return failures.error();
+    if (const Result<void> told = pushes_.fail(token, std::move(*failures)); !told) return told.error();
     return json::value(nullptr);
   }
   const Result<std::vector<RefUpdate>> updates = updates_from(body);
   if (!updates) return updates.error();
+  if (updates->size() > max_push_refs) return too_many_refs();
   if (path == "/pre-receive") {
     const auto refusals = pushes_.judge(token, *updates);
     if (!refusals) return refusals.error();

@@ -3,8 +3,9 @@
 // hands to its hooks in KAAPI_GIT_HOOK_TOKEN; the platform's address is in KAAPI_GIT_HOOK_URL.
 //
 //   POST /git-hook/pre-receive   {"updates": [{"ref","before","after","forced"}]}  → {"refusals": [{"ref","why"}]}
-//   POST /git-hook/post-receive  {"updates": [...]}  → {"lines": [".."], "runs": [{"run_id","name","path","token"}]}
-//   POST /git-hook/failed        {"why": ".."}  → 204. A run that the push waited for ended badly: git push shall fail.
+//   POST /git-hook/post-receive  {"updates": [...]}  → {"lines": [".."], "runs": [{"run_id","name","path","token","ref"}]}
+//   POST /git-hook/failed        {"refs": [{"ref","why"}]}  → 204. Runs that the push waited for ended badly: git push
+//                                shall fail, and say so of these refs.
 //
 // Errors: {"message": ".."} with 400, 401 (no push of that token) or 413.
 
@@ -32,5 +33,6 @@ class HookApi {
 
 json::value to_json(const PushReport& report);
 Result<PushReport> push_report_from(const json::value& value);
+json::value to_json(const std::vector<RefFailure>& failures);
 
 }  // namespace kaapi::actions::git

@@ -16,6 +16,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t secret_digits = 40;
 constexpr std::string_view mirror_actor = "mirror";
+constexpr std::size_t max_report_lines = 100;  // that are shown
 
 std::string place_of(std::string_view repository, std::string_view what) {
   return fmt::format("mirror/{}/{}", repository, what);
@@ -41,6 +42,16 @@ std::map<std::string, std::string> refs_from(std::string_view text) {
   if (!parsed || !parsed->is_object()) return refs;
   for (const auto& [ref, commit] : parsed->get_object()) refs[ref] = string_member(*parsed, ref);
   return refs;
+}
+
+std::vector<std::string> lines_from(std::string_view text) {
+  std::vector<std::string> lines;
+  const Result<json::value> parsed = parse_json(text);
+  if (!parsed || !parsed->is_array()) return lines;
+  for (const json::value& line : parsed->get_array()) {
+    if (line.is_string()) lines.emplace_back(std::string_view(line.get_string()));
+  }
+  return lines;
 }
 
 Error no_mirror(std::string_view repository) {
@@ -222,7 +233,8 @@ Result<void> Mirrors::remove(std::string_view repository) {
 std::optional<Mirror> Mirrors::find(std::string_view repository) const {
   const auto found = repositories_.database().read([&](store::Session& session) -> Result<std::optional<Mirror>> {
     store::Statement row = session.query(
-        "SELECT url, every_s, length(webhook_secret), fetched_ms, error FROM mirrors WHERE repository = ?", repository);
+        "SELECT url, every_s, length(webhook_secret), fetched_ms, error, report FROM mirrors WHERE repository = ?",
+        repository);
     if (!row.step()) return std::optional<Mirror>();
     Mirror mirror;
     mirror.url = row.text(0);
@@ -230,6 +242,7 @@ std::optional<Mirror> Mirrors::find(std::string_view repository) const {
     mirror.webhook = row.number(2) > 0;
     if (!row.is_null(3)) mirror.fetched_at = from_millis(row.number(3));
     mirror.error = row.text(4);
+    mirror.report = lines_from(row.text(5));
     return std::optional(mirror);
   });
   return found ? *found : std::nullopt;
@@ -301,20 +314,40 @@ Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
     if (update.before == no_commit || update.after == no_commit) continue;
     update.forced = repositories_.is_forced(repository, update.before, update.after);
   }
-  tell(repository, updates, !mirror->synced);
+  if (const Result<void> told = tell(repository, updates, !mirror->synced); !told) {
+    note(repository, "what has changed could not be told, and is told after the next fetch: " + told.error().message);
+    return told.error();
+  }
   if (!updates.empty() || mirror->told.empty()) note_told(repository, *after);
   return updates;
 }
 
-void Mirrors::tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first) {
+Result<void> Mirrors::tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first) {
   if (first) {
     repositories_.adopt_default_branch(repository, updates);
     log::info("git", "{} mirrors {} branches and tags now; what changes from here on starts runs", repository,
               updates.size());
   } else if (!updates.empty()) {
     const std::string actor(mirror_actor);
-    pushes_.tell({repository, actor, fmt::format("arn:aws:kaapi:::{}/{}", actor, repository), updates});
+    const Result<PushReport> told =
+        pushes_.publish({repository, actor, fmt::format("arn:aws:kaapi:::{}/{}", actor, repository), updates});
+    if (!told) return told.error();
+    log_report(repository, *told);
+    note_report(repository, told->lines);
   }
+  return ok();
+}
+
+void Mirrors::note_report(const std::string& repository, const std::vector<std::string>& lines) {
+  json::array kept;
+  for (const std::string& line : lines) {
+    if (kept.size() < max_report_lines) kept.push_back(json::string(line));
+  }
+  const Result<void> noted = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("UPDATE mirrors SET report = ? WHERE repository = ?", json::serialize(kept), repository);
+    return ok();
+  });
+  if (!noted) log::warn("git", "what mirror {} started is not noted: {}", repository, noted.error().message);
 }
 
 void Mirrors::note(const std::string& repository, const std::string& error) {

@@ -52,6 +52,7 @@ struct Mirror {
   bool webhook = false;
   std::optional<Time> fetched_at;  // last, with or without success
   std::string error;               // of that; empty: it went well
+  std::vector<std::string> report{};  // what the last change started, and what not and why
 };
 
 // Why the URL cannot be mirrored. Error: `Invalid`.
@@ -110,7 +111,9 @@ class Mirrors {
   void plan_all();
   Result<void> fetch_into(const std::string& repository, const Row& row) const;
   void note(const std::string& repository, const std::string& error);
-  void tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first);
+  // Error: nobody was told.
+  Result<void> tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first);
+  void note_report(const std::string& repository, const std::vector<std::string>& lines);
   void note_told(const std::string& repository, const std::map<std::string, std::string>& refs);
   // When the next fetch is due after one that ended so; nullopt: not by itself.
   std::optional<std::chrono::seconds> pause_after(const std::string& repository, bool good);

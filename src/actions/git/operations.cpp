@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "actions/git/git.h"
+#include "actions/protocol/actor.h"
 #include "aws/gen/git.h"
 #include "base/text.h"
 
@@ -110,6 +111,27 @@ class Operations {
     return wire::PutRepositoryProtectionResponse{described(*changed)};
   }
 
+  Result<wire::PutDefaultBranchResponse> set_default_branch(const wire::PutDefaultBranchRequest& request) const {
+    const Result<Repository> changed =
+        rooms_.repositories.set_default_branch(request.repository, request.defaultBranch);
+    if (!changed) return on_wire(changed.error());
+    if (rooms_.default_branch_changed) rooms_.default_branch_changed(request.repository);
+    return wire::PutDefaultBranchResponse{described(*changed)};
+  }
+
+  Result<wire::ReplayPushResponse> replay(const aws::CallContext& context,
+                                          const wire::ReplayPushRequest& request) const {
+    if (const auto found = rooms_.repositories.find(request.repository); !found) return on_wire(found.error());
+    PushEvent event;
+    event.repository = request.repository;
+    event.actor = actor_name(context.principal_arn);
+    event.actor_arn = context.principal_arn;
+    event.actor_id = actor_id(context.user_id, context.principal_arn);
+    const Result<PushReport> report = rooms_.pushes.replay(std::move(event), request.ref);
+    if (!report) return on_wire(report.error(), wire::error::ValidationException);
+    return wire::ReplayPushResponse{report->lines};
+  }
+
   Result<wire::CreateAccessTokenResponse> create_token(const aws::CallContext& context,
                                                        const wire::CreateAccessTokenRequest& request) const {
     const auto lifetime =
@@ -199,6 +221,7 @@ class Operations {
     if (found->webhook) out.webhookPath = fmt::format("{}{}", webhook_path, repository);
     out.lastFetchedAt = found->fetched_at;
     if (!found->error.empty()) out.lastError = found->error;
+    if (!found->report.empty()) out.lastReport = found->report;
     return out;
   }
 
@@ -228,6 +251,8 @@ void add_operations(aws::Dispatcher& dispatcher, const OperationRooms& rooms) {
   handle<wire::ListRepositories>(dispatcher, operations, &Operations::list);
   handle<wire::DeleteRepository>(dispatcher, operations, &Operations::remove);
   handle<wire::PutRepositoryProtection>(dispatcher, operations, &Operations::protect);
+  handle<wire::PutDefaultBranch>(dispatcher, operations, &Operations::set_default_branch);
+  handle<wire::ReplayPush>(dispatcher, operations, &Operations::replay);
   handle<wire::CreateAccessToken>(dispatcher, operations, &Operations::create_token);
   handle<wire::ListAccessTokens>(dispatcher, operations, &Operations::list_tokens);
   handle<wire::DeleteAccessToken>(dispatcher, operations, &Operations::delete_token);

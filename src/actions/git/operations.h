@@ -7,6 +7,7 @@
 #include "actions/git/access_tokens.h"
 #include "actions/git/gate.h"
 #include "actions/git/mirrors.h"
+#include "actions/git/pushes.h"
 #include "actions/git/repositories.h"
 #include "aws/dispatch.h"
 #include "aws/sigv4.h"
@@ -18,11 +19,14 @@ struct OperationRooms {
   Repositories& repositories;
   AccessTokens& tokens;
   Mirrors& mirrors;
+  Pushes& pushes;
   const aws::KeyStore& keys;
   const Clock& clock;
   GateConfig config;
   // Removes what others keep of a repository that is about to be deleted. Error: it may not go, or not now.
   std::function<Result<void>(const std::string& repository)> forget;
+  // Schedules are those of the default branch. May be empty.
+  std::function<void(const std::string& repository)> default_branch_changed{};
 };
 
 void add_operations(aws::Dispatcher& dispatcher, const OperationRooms& rooms);

@@ -28,6 +28,7 @@ class OperationsTest : public ::testing::Test {
     add_operations(dispatcher, {*all.repositories,
                                 tokens,
                                 mirrors,
+                                pushes,
                                 keys,
                                 all.clock,
                                 {"123456789012", "us-east-1", true},
@@ -35,7 +36,8 @@ class OperationsTest : public ::testing::Test {
                                   forgotten.push_back(repository);
                                   if (busy) return make_error(errc::conflict, "run 3 is not over");
                                   return ok();
-                                }});
+                                },
+                                [this](const std::string& repository) { moved.push_back(repository); }});
     context.account_id = "123456789012";
     context.region = "us-east-1";
     context.principal_arn = "arn:aws:iam::123456789012:user/ann";
@@ -66,7 +68,7 @@ class OperationsTest : public ::testing::Test {
   Gate gate{{"123456789012", "us-east-1", false}, tokens, nullptr, nullptr, all.clock, ids};
   Pushes pushes{*all.repositories, gate, nullptr, ids};
   store::Sealer sealer{store::Sealer::open(all.directory.file("key")).value()};
-  std::vector<std::string> forgotten;
+  std::vector<std::string> forgotten, moved;
   bool busy = false;
   Mirrors mirrors{*all.repositories, pushes, sealer, all.clock, ids};
   aws::Dispatcher dispatcher;
@@ -96,6 +98,31 @@ TEST_F(OperationsTest, Repositories) {
   call("DeleteRepository", {{"repository", "team/shop"}});
   EXPECT_EQ(forgotten, std::vector<std::string>(2, "team/shop"));
   EXPECT_EQ(text(call("DescribeRepository", {{"repository", "team/shop"}}, 400), "/__type"),
+            "RepositoryNotFoundException");
+}
+
+TEST_F(OperationsTest, SetTheDefaultBranch) {
+  call("CreateRepository", {{"repository", "team/shop"}});
+  const json::value changed =
+      call("PutDefaultBranch", {{"repository", "team/shop"}, {"defaultBranch", "release/2"}});
+  EXPECT_EQ(text(changed, "/details/defaultBranch"), "release/2");
+  EXPECT_EQ(moved, std::vector<std::string>{"team/shop"});
+  EXPECT_EQ(text(call("PutDefaultBranch", {{"repository", "team/shop"}, {"defaultBranch", "a b"}}, 400), "/message"),
+            "'a b' is no name of a branch");
+  EXPECT_EQ(text(call("PutDefaultBranch", {{"repository", "team/none"}, {"defaultBranch", "main"}}, 400), "/__type"),
+            "RepositoryNotFoundException");
+  EXPECT_EQ(moved.size(), 1U);
+}
+
+TEST_F(OperationsTest, ReplayAPush) {
+  call("CreateRepository", {{"repository", "team/shop"}});
+  const Clone clone(all.directory.file("clone"));
+  clone.commit("a", "1");
+  ASSERT_EQ(clone.git({"push", "--quiet", all.repositories->directory("team/shop"), "main"}).exit_code, 0);
+  EXPECT_TRUE(call("ReplayPush", {{"repository", "team/shop"}, {"ref", "main"}}).at("lines").as_array().empty());
+  EXPECT_EQ(text(call("ReplayPush", {{"repository", "team/shop"}, {"ref", "none"}}, 400), "/message"),
+            "team/shop has no branch, tag or commit 'none'");
+  EXPECT_EQ(text(call("ReplayPush", {{"repository", "team/none"}, {"ref", "main"}}, 400), "/__type"),
             "RepositoryNotFoundException");
 }
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "actions/git/git.h"
+#include "actions/protocol/actor.h"
 #include "actions/protocol/fields.h"
-#include "base/log.h"
 #include "base/text.h"
 
 namespace kaapi::actions::git {
@@ -22,6 +22,8 @@ Result<RefUpdate> update_from(const json::value& value) {
   fields.read("after", update.after);
   fields.read("forced", update.forced);
   fields.read("changes_workflows", update.changes_workflows);
+  fields.read("started", update.started);
+  fields.read("all_paths", update.all_paths);
   if (const Result<void> done = fields.done(); !done) return done.error();
   if (!is_ref(update.ref) || !is_commit(update.before) || !is_commit(update.after)) {
     return make_error(errc::invalid, "a ref and two commits");
@@ -29,16 +31,32 @@ Result<RefUpdate> update_from(const json::value& value) {
   return update;
 }
 
+// Without the updates.
+PushEvent event_of(const std::string& repository, const Caller& caller) {
+  const aws::CallContext& who = caller.context;
+  return {repository, caller.actor,           who.principal_arn,
+          {},         caller.job.has_value(), actor_id(who.user_id, who.principal_arn)};
+}
+
 }  // namespace
+
+Error too_many_refs() {
+  return make_error(errc::too_large, fmt::format("a push changes at most {0} branches and tags, and this one changes "
+                                                 "more, so nothing was changed: push at most {0} at once, naming them",
+                                                 max_push_refs));
+}
 
 json::array updates_json(const std::vector<RefUpdate>& updates) {
   json::array list;
   for (const RefUpdate& update : updates) {
-    list.push_back(json::object{{"ref", update.ref},
-                                {"before", update.before},
-                                {"after", update.after},
-                                {"forced", update.forced},
-                                {"changes_workflows", update.changes_workflows}});
+    json::object one{{"ref", update.ref},
+                     {"before", update.before},
+                     {"after", update.after},
+                     {"forced", update.forced},
+                     {"changes_workflows", update.changes_workflows}};
+    if (!update.started.empty()) one["started"] = json::value_from(update.started);
+    if (update.all_paths) one["all_paths"] = true;
+    list.push_back(std::move(one));
   }
   return list;
 }
@@ -48,10 +66,6 @@ Result<std::vector<RefUpdate>> updates_from(const json::value& value) {
   Fields fields(value, "push");
   fields.read_list("updates", updates, update_from);
   if (const Result<void> done = fields.done(); !done) return done.error();
-  if (updates.size() > max_push_refs) {
-    return make_error(errc::too_large,
-                      fmt::format("a push changes at most {} refs, not {}", max_push_refs, updates.size()));
-  }
   return updates;
 }
 
@@ -73,12 +87,11 @@ void Pushes::end(const std::shared_ptr<Push>& push) {
     row = std::exchange(push->row, 0);
   }
   if (row == 0) return;
-  const std::vector<RefUpdate> updates = applied(push->repository, push->approved);
-  if (!updates.empty()) {
-    tell({push->repository, push->caller.actor, push->caller.context.principal_arn, updates,
-          push->caller.job.has_value()});
-  }
-  forget(row);
+  Result<std::vector<RefUpdate>> updates = applied(push->repository, push->approved);
+  if (!updates) return put_off(row);
+  PushEvent event = event_of(push->repository, push->caller);
+  event.updates = std::move(*updates);
+  log_report(push->repository, deliver(row, event));
 }
 
 Result<std::shared_ptr<Push>> Pushes::find(std::string_view token) const {
@@ -126,9 +139,13 @@ Result<std::vector<Refusal>> Pushes::judge(std::string_view token, const std::ve
   }
   std::vector<Refusal> out = refusals(*push, updates);
   if (!out.empty()) return out;
-  const Result<std::int64_t> row = remember(*push, updates);
-  if (!row) return row.error();
+  PushEvent event = event_of(push->repository, push->caller);
+  event.updates = updates;
   const std::lock_guard lock(mutex_);
+  // git may have ended meanwhile, and its hook with it: then no ref changes, and nobody would tell of this row.
+  if (const Result<std::shared_ptr<Push>> still = find(token); !still) return still.error();
+  const Result<std::int64_t> row = remember(event, false);
+  if (!row) return row.error();
   push->approved = updates;
   push->row = *row;
   return out;
@@ -144,7 +161,7 @@ Result<PushReport> Pushes::report(std::string_view token, const std::vector<RefU
     Push& push = **found;
     row = std::exchange(push.row, 0);
     if (row == 0) return make_error(errc::not_found, "this push was told already, or never allowed");
-    event = {push.repository, push.caller.actor, push.caller.context.principal_arn, {}, push.caller.job.has_value()};
+    event = event_of(push.repository, push.caller);
     // What was approved counts, not what a hook says of it.
     for (const RefUpdate& approved : push.approved) {
       const auto same = [&](const RefUpdate& update) {
@@ -153,91 +170,20 @@ Result<PushReport> Pushes::report(std::string_view token, const std::vector<RefU
       if (std::any_of(updates.begin(), updates.end(), same)) event.updates.push_back(approved);
     }
   }
-  PushReport report;
-  if (!event.updates.empty()) report = tell(event);
-  forget(row);
-  return report;
+  return deliver(row, event);
 }
 
-Result<void> Pushes::fail(std::string_view token, std::string why) {
+Result<void> Pushes::fail(std::string_view token, std::vector<RefFailure> failures) {
   const std::lock_guard lock(mutex_);
   const Result<std::shared_ptr<Push>> found = find(token);
   if (!found) return found.error();
-  (*found)->failure = std::move(why);
+  (*found)->failures = std::move(failures);
   return ok();
 }
 
-std::string Pushes::failure_of(const Push& push) const {
+std::vector<RefFailure> Pushes::failures_of(const Push& push) const {
   const std::lock_guard lock(mutex_);
-  return push.failure;
-}
-
-PushReport Pushes::tell(const PushEvent& event) {
-  repositories_.adopt_default_branch(event.repository, event.updates);
-  for (const RefUpdate& update : event.updates) {
-    log::info("git", "{} of {} is now {}, pushed by {}", update.ref, event.repository, update.after.substr(0, 12),
-              event.actor);
-  }
-  return listener_ == nullptr ? PushReport() : listener_->pushed(event);
-}
-
-std::vector<RefUpdate> Pushes::applied(const std::string& repository, const std::vector<RefUpdate>& approved) const {
-  const auto refs = repositories_.refs(repository);
-  if (!refs) {
-    log::error("git", "the refs of {} cannot be read: {}", repository, refs.error().message);
-    return {};
-  }
-  std::vector<RefUpdate> out;
-  for (const RefUpdate& update : approved) {
-    const auto now = refs->find(update.ref);
-    if ((now == refs->end() ? no_commit : std::string_view(now->second)) == update.after) out.push_back(update);
-  }
-  return out;
-}
-
-Result<std::int64_t> Pushes::remember(const Push& push, const std::vector<RefUpdate>& updates) {
-  const std::string text = json::serialize(json::object{{"updates", updates_json(updates)}});
-  return repositories_.database().write([&](store::Session& session) -> Result<std::int64_t> {
-    session.run("INSERT INTO pushes (repository, actor, actor_arn, by_job, updates) VALUES (?, ?, ?, ?, ?)",
-                push.repository, push.caller.actor, push.caller.context.principal_arn, push.caller.job ? 1 : 0, text);
-    return session.last_insert_id();
-  });
-}
-
-void Pushes::forget(std::int64_t row) {
-  const Result<void> gone = repositories_.database().write([&](store::Session& session) -> Result<void> {
-    session.run("DELETE FROM pushes WHERE id = ?", row);
-    return ok();
-  });
-  if (!gone) log::error("git", "a push may be told of twice: {}", gone.error().message);
-}
-
-void Pushes::recover() {
-  struct Left {
-    std::int64_t row;
-    PushEvent event;
-    std::string updates;
-  };
-  const auto left = repositories_.database().read([](store::Session& session) -> Result<std::vector<Left>> {
-    std::vector<Left> out;
-    store::Statement rows =
-        session.query("SELECT id, repository, actor, actor_arn, by_job, updates FROM pushes ORDER BY id");
-    while (rows.step()) {
-      out.push_back(
-          {rows.number(0),
-           {std::string(rows.text(1)), std::string(rows.text(2)), std::string(rows.text(3)), {}, rows.number(4) != 0},
-           std::string(rows.text(5))});
-    }
-    return out;
-  });
-  if (!left) return log::error("git", "pushes that were cut off are not known: {}", left.error().message);
-  for (Left one : *left) {
-    const Result<json::value> value = parse_json(one.updates);
-    const auto updates = value ? updates_from(*value) : Result<std::vector<RefUpdate>>(value.error());
-    if (updates) one.event.updates = applied(one.event.repository, *updates);
-    if (!one.event.updates.empty()) tell(one.event);
-    forget(one.row);
-  }
+  return push.failures;
 }
 
 }  // namespace kaapi::actions::git

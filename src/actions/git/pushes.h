@@ -2,15 +2,21 @@
 // Pushes in progress: what their hooks ask and tell. A push is judged before its refs change, and told of afterwards,
 // also when the client, the hook or this process dies in between.
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "actions/git/gate.h"
+#include "actions/git/packet_tail.h"
 #include "actions/git/repositories.h"
 #include "actions/protocol/push.h"
 #include "base/error.h"
@@ -19,6 +25,9 @@
 namespace kaapi::actions::git {
 
 inline constexpr std::size_t max_push_refs = 1'000;  // of one push
+// What cannot be started now is tried again, after pauses that double, and given up at last.
+inline constexpr std::chrono::seconds first_push_retry{10}, longest_push_retry{600};
+inline constexpr std::chrono::hours push_retry_limit{24};
 
 // Shared by who runs git and the hooks' calls; guarded by Pushes.
 struct Push {
@@ -28,18 +37,31 @@ struct Push {
   bool judged = false;
   std::vector<RefUpdate> approved;
   std::int64_t row = 0;  // in table pushes, until it is told; 0: none
-  std::string failure;   // of a run that the push waited for
+  std::vector<RefFailure> failures;  // of runs that the push waited for
 };
 
 struct Refusal {
   std::string ref, why;
 };
 
-// Thread-safe. Everything must outlive it; `listener` may be null.
+// `TooLarge`, with what to do.
+Error too_many_refs();
+// For when no terminal listens.
+void log_report(std::string_view repository, const PushReport& report);
+
+// Thread-safe, but for start() and stop(): once, from one thread. Everything must outlive it; `listener` may be null.
 class Pushes {
  public:
-  Pushes(Repositories& repositories, const Gate& gate, PushListener* listener, IdSource& ids)
-      : repositories_(repositories), gate_(gate), listener_(listener), ids_(ids) {}
+  Pushes(Repositories& repositories, const Gate& gate, PushListener* listener, IdSource& ids,
+         std::chrono::milliseconds first_retry = first_push_retry)
+      : repositories_(repositories), gate_(gate), listener_(listener), ids_(ids), first_retry_(first_retry) {}
+  ~Pushes() { stop(); }
+  Pushes(const Pushes&) = delete;
+  Pushes& operator=(const Pushes&) = delete;
+
+  // recover(), and a thread that calls it again while anything is left.
+  void start();
+  void stop();
 
   std::shared_ptr<Push> begin(Caller caller, std::string repository);
   // git has ended: the token is void, and what became of the refs without being told is told now.
@@ -50,31 +72,57 @@ class Pushes {
   Result<std::vector<Refusal>> judge(std::string_view token, const std::vector<RefUpdate>& updates);
   // Tells the listener of those that did change.
   Result<PushReport> report(std::string_view token, const std::vector<RefUpdate>& updates);
-  // A run that the push waited for ended badly; `why` is what the client is told.
-  Result<void> fail(std::string_view token, std::string why);
+  // Runs that the push waited for ended badly: what the client is told of their refs.
+  Result<void> fail(std::string_view token, std::vector<RefFailure> failures);
 
   // What a push ended with, for who answers the client.
-  std::string failure_of(const Push& push) const;
+  std::vector<RefFailure> failures_of(const Push& push) const;
 
-  // After a start: tells of pushes that were cut off by this process's end.
-  void recover();
-  // Tells the listener, after HEAD has followed the first branch. Also for changes that are no push: mirrors.
-  PushReport tell(const PushEvent& event);
+  // Tells of pushes that were cut off, and of what the listener could not deal with. How many of them are left.
+  std::size_t recover();
+  // Of changes that are no push, such as a mirror's. Error: nothing was told, as nothing can be written.
+  Result<PushReport> publish(const PushEvent& event);
+  // Tells of a branch or tag as if it was pushed just now: `event` without its updates. Filters of paths are not looked
+  // at. Errors: `NotFound`, `Invalid` (a commit), those of publish().
+  Result<PushReport> replay(PushEvent event, std::string_view ref);
 
  private:
   Result<std::shared_ptr<Push>> find(std::string_view token) const;
   std::vector<Refusal> refusals(const Push& push, const std::vector<RefUpdate>& updates) const;
   // Of the approved changes those that the repository shows.
-  std::vector<RefUpdate> applied(const std::string& repository, const std::vector<RefUpdate>& approved) const;
-  Result<std::int64_t> remember(const Push& push, const std::vector<RefUpdate>& updates);
+  Result<std::vector<RefUpdate>> applied(const std::string& repository, const std::vector<RefUpdate>& approved) const;
+
+  // A row of table pushes that nobody is busy with.
+  struct Left {
+    std::int64_t row;
+    PushEvent event;  // without its updates
+    std::string updates;
+    std::optional<Time> told_at;  // first
+  };
+  // Tells the listener, after HEAD has followed the first branch.
+  PushReport tell(const PushEvent& event);
+  // The same, and forgets the row, or keeps what is to be told again.
+  PushReport deliver(std::int64_t row, const PushEvent& event);
+  Result<std::int64_t> remember(const PushEvent& event, bool told);  // with mutex_ held
+  void keep(std::int64_t row, const std::vector<RefUpdate>& updates);
+  void put_off(std::int64_t row);
   void forget(std::int64_t row);
+  Result<std::vector<Left>> left();
+  bool tell_again(Left one);  // false: it is left
+  void loop();
 
   Repositories& repositories_;
   const Gate& gate_;
   PushListener* listener_;
   IdSource& ids_;
+  const std::chrono::milliseconds first_retry_;
+  std::mutex recovering_;  // locked before mutex_
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Push>, std::less<>> by_token_;  // by its SHA-256
+  std::set<std::int64_t> busy_;                                         // rows of pushes that go on
+  bool again_ = false, stopping_ = false;
+  std::condition_variable wake_;
+  std::thread thread_;
 };
 
 // [{"ref","before","after","forced"}] and back. Errors: `Invalid`.

@@ -198,6 +198,18 @@ Result<Repository> Repositories::protect(std::string_view name, std::vector<Rule
   return find(name);
 }
 
+Result<Repository> Repositories::set_default_branch(std::string_view name, const std::string& branch) {
+  const Result<std::string> where = place(name);
+  if (!where) return where.error();
+  if (!is_ref("refs/heads/" + branch)) {
+    return make_error(errc::invalid, fmt::format("'{}' is no name of a branch", branch));
+  }
+  const Result<std::string> done = git(*where, {"symbolic-ref", "HEAD", "refs/heads/" + branch});
+  if (!done) return done.error();
+  log::info("git", "the default branch of {} is now {}", name, branch);
+  return find(name);
+}
+
 std::string Repositories::branch_of_head(std::string_view name) const {
   const Result<std::string> head = read_file(directory(name) + "/HEAD", max_head_bytes);
   constexpr std::string_view symbolic = "ref: ";

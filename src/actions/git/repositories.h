@@ -57,6 +57,8 @@ class Repositories final : public Source {
   Result<std::vector<Repository>> list(std::string_view after, std::size_t limit) const;
   Result<void> remove(std::string_view name);                                  // `NotFound`
   Result<Repository> protect(std::string_view name, std::vector<Rule> rules);  // `NotFound`, `Invalid`
+  // The branch need not be there yet. Errors: `NotFound`, `Invalid` (no name of a branch), `Unavailable`.
+  Result<Repository> set_default_branch(std::string_view name, const std::string& branch);
 
   // Commits (of tags that are objects: the tag's) by full ref. Errors: `NotFound`, `Unavailable`.
   Result<std::map<std::string, std::string>> refs(std::string_view name) const;
@@ -74,12 +76,17 @@ class Repositories final : public Source {
   // Settings for a git that serves clients.
   std::vector<std::pair<std::string, std::string>> serving_settings() const;
   store::Database& database() const { return database_; }
+  Time now() const { return clock_.now(); }
 
   Result<std::vector<SourceFile>> workflow_files(std::string_view repository, std::string_view sha) const override;
   Result<std::optional<std::vector<std::string>>> changed(std::string_view repository, std::string_view before,
-                                                          std::string_view after, std::size_t limit) const override;
+                                                          std::string_view after, const std::vector<RefUpdate>& together,
+                                                          std::size_t limit) const override;
   Result<Commit> commit(std::string_view repository, std::string_view sha) const override;
+  Result<std::vector<Commit>> new_commits(std::string_view repository, std::string_view before, std::string_view after,
+                                          const std::vector<RefUpdate>& together, std::size_t limit) const override;
   Result<Resolved> resolve(std::string_view repository, std::string_view ref) const override;
+  Result<RepositoryIds> ids(std::string_view repository) const override;
   Result<std::string> default_branch(std::string_view repository) const override;
   bool is_protected(std::string_view repository, std::string_view ref) const override;
 
@@ -92,7 +99,10 @@ class Repositories final : public Source {
   Result<std::string> place(std::string_view name) const;
   std::string branch_of_head(std::string_view name) const;
   Repository read_row(store::Statement& row) const;
-  Result<std::string> begin_of_new(const std::string& place, const std::string& commit) const;
+  Result<std::optional<std::string>> only_here(const std::string& place, const std::string& commit,
+                                               const std::vector<RefUpdate>& together) const;
+  Result<std::string> begin_of_new(const std::string& place, const std::string& commit,
+                                   const std::vector<RefUpdate>& together) const;
   Result<void> require_commit(std::string_view name, const std::string& place, std::string_view sha) const;
 
   store::Database& database_;

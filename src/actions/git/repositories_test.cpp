@@ -1,5 +1,6 @@
 #include "actions/git/repositories.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "actions/git/test_repository.h"
@@ -39,6 +40,10 @@ TEST_F(RepositoriesTest, AreMadeListedAndDeleted) {
   EXPECT_EQ(repositories.find("team/shop").error().code, errc::not_found);
   EXPECT_EQ(repositories.remove("team/shop").error().code, errc::not_found);
   EXPECT_GT(repositories.create("team/shop")->id, made->id);
+  const RepositoryIds again = repositories.ids("team/shop").value();
+  EXPECT_GT(again.repository, made->id) << "tokens of its jobs are not those of the one that was deleted";
+  EXPECT_EQ(again.owner, made->owner_id);
+  EXPECT_EQ(repositories.ids("team/none").error().code, errc::not_found);
 }
 
 TEST_F(RepositoriesTest, KeepRulesOfProtection) {
@@ -71,11 +76,38 @@ TEST_F(RepositoriesTest, GiveWorkflowFilesOfACommit) {
   EXPECT_EQ(repositories.workflow_files("team/none", last).error().code, errc::not_found);
 }
 
-TEST_F(RepositoriesTest, BoundWorkflowFiles) {
+TEST_F(RepositoriesTest, AWorkflowFileThatCannotBeReadHasAFault) {
   ASSERT_TRUE(repositories.create("team/shop"));
-  const std::string large = clone.commit(".github/workflows/a.yml", std::string(max_workflow_file_bytes + 1, 'x'));
+  clone.commit(".github/workflows/a.yml", std::string(max_workflow_file_bytes + 1, 'x'));
+  clone.commit(".github/workflows/caf\xE9.yml", "on: push\n");
+  std::filesystem::create_symlink("a.yml", clone.path() + "/.github/workflows/link.yml");
+  const std::string last = clone.commit(".github/workflows/z.yml", "on: push\n");
   push("main");
-  EXPECT_EQ(repositories.workflow_files("team/shop", large).error().code, errc::too_large);
+  const auto files = repositories.workflow_files("team/shop", last);
+  ASSERT_TRUE(files) << files.error().message;
+  ASSERT_EQ(files->size(), 4U);
+  EXPECT_NE((*files)[0].fault.find("larger than 512 KiB"), std::string::npos);
+  EXPECT_NE((*files)[1].fault.find("no UTF-8"), std::string::npos);
+  EXPECT_EQ((*files)[1].path, ".github/workflows/caf\xEF\xBF\xBD.yml");
+  EXPECT_NE((*files)[2].fault.find("symbolic link"), std::string::npos);
+  EXPECT_EQ((*files)[3].fault, "");
+  EXPECT_EQ((*files)[3].text, "on: push\n");
+}
+
+TEST_F(RepositoriesTest, OfTooManyWorkflowFilesTheFirstAreRead) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  std::filesystem::create_directories(clone.path() + "/.github/workflows");
+  for (std::size_t i = 100; i < 100 + 2 * max_workflow_files + 5; ++i) {
+    ASSERT_TRUE(write_file_atomically(fmt::format("{}/.github/workflows/{}.yml", clone.path(), i), "on: push\n", 0644));
+  }
+  const std::string last = clone.commit("a", "1");
+  push("main");
+  const auto files = repositories.workflow_files("team/shop", last);
+  ASSERT_TRUE(files) << files.error().message;
+  ASSERT_EQ(files->size(), 2 * max_workflow_files);
+  EXPECT_EQ((*files)[max_workflow_files - 1].text, "on: push\n");
+  EXPECT_NE((*files)[max_workflow_files].fault.find("100 workflow files are the most"), std::string::npos);
+  EXPECT_NE(files->back().fault.find("it and 5 more"), std::string::npos);
 }
 
 TEST_F(RepositoriesTest, GiveChangedPaths) {
@@ -85,11 +117,11 @@ TEST_F(RepositoriesTest, GiveChangedPaths) {
   const std::string last = clone.commit("a", "3");
   push("main");
   using Paths = std::vector<std::string>;
-  EXPECT_EQ(repositories.changed("team/shop", first, last, 10)->value(), (Paths{"a", "b/c d"}));
-  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, 10)->value(), Paths{"a"});
-  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), first, 10)->value(), Paths{"a"});
-  EXPECT_FALSE(repositories.changed("team/shop", first, last, 1)->has_value());
-  EXPECT_EQ(repositories.changed("team/shop", std::string(40, 'f'), last, 10).error().code, errc::not_found);
+  EXPECT_EQ(repositories.changed("team/shop", first, last, {}, 10)->value(), (Paths{"a", "b/c d"}));
+  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, {}, 10)->value(), Paths{"a"});
+  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), first, {}, 10)->value(), Paths{"a"});
+  EXPECT_FALSE(repositories.changed("team/shop", first, last, {}, 1)->has_value());
+  EXPECT_EQ(repositories.changed("team/shop", std::string(40, 'f'), last, {}, 10).error().code, errc::not_found);
 }
 
 TEST_F(RepositoriesTest, GiveThePathsOfAllNewCommitsOfANewBranch) {
@@ -102,10 +134,37 @@ TEST_F(RepositoriesTest, GiveThePathsOfAllNewCommitsOfANewBranch) {
   push("topic");
   using Paths = std::vector<std::string>;
   const std::string none(no_commit);
-  EXPECT_EQ(repositories.changed("team/shop", none, last, 10)->value(), (Paths{"README", "src/b"}));
+  EXPECT_EQ(repositories.changed("team/shop", none, last, {}, 10)->value(), (Paths{"README", "src/b"}));
   // A branch where another one is already brings nothing new.
   push("topic:again");
-  EXPECT_EQ(repositories.changed("team/shop", none, last, 10)->value(), Paths{"README"});
+  EXPECT_EQ(repositories.changed("team/shop", none, last, {}, 10)->value(), Paths{"README"});
+}
+
+TEST_F(RepositoriesTest, RefsOfOnePushAreNotHeldAgainstEachOther) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  const std::string base = clone.commit("a", "1");
+  push("main");
+  clone.git({"checkout", "--quiet", "-b", "topic"});
+  clone.commit("src/b", "2");
+  const std::string topic = clone.commit("README", "3");
+  clone.git({"checkout", "--quiet", "-b", "stacked"});
+  const std::string stacked = clone.commit("c", "4");
+  push("topic");
+  push("topic:refs/tags/v1");
+  push("stacked");
+  push("stacked:main");
+  using Paths = std::vector<std::string>;
+  const std::string none(no_commit);
+  const std::vector<RefUpdate> together = {{"refs/heads/topic", none, topic},
+                                           {"refs/tags/v1", none, topic},
+                                           {"refs/heads/stacked", none, stacked},
+                                           {"refs/heads/main", base, stacked}};
+  EXPECT_EQ(repositories.changed("team/shop", none, topic, together, 10)->value(), (Paths{"README", "src/b"}));
+  EXPECT_EQ(repositories.changed("team/shop", none, stacked, together, 10)->value(), (Paths{"README", "c", "src/b"}));
+  EXPECT_EQ(repositories.new_commits("team/shop", none, stacked, together, 10)->size(), 3U);
+  // Where a branch was before is nothing new.
+  EXPECT_EQ(repositories.changed("team/shop", none, base, together, 10)->value(), Paths{"a"});
+  EXPECT_TRUE(repositories.new_commits("team/shop", none, base, together, 10)->empty());
 }
 
 TEST_F(RepositoriesTest, GiveTheWholeTreeOfTheFirstBranch) {
@@ -113,13 +172,13 @@ TEST_F(RepositoriesTest, GiveTheWholeTreeOfTheFirstBranch) {
   clone.commit("a", "1");
   const std::string last = clone.commit("b", "2");
   push("main");
-  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, 10)->value(),
+  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, {}, 10)->value(),
             (std::vector<std::string>{"a", "b"}));
 }
 
 TEST_F(RepositoriesTest, GiveTextWhateverCommitsHold) {
   ASSERT_TRUE(repositories.create("team/shop"));
-  ASSERT_EQ(clone.git({"config", "i18n.commitEncoding", "UTF-8"}).exit_code, 0);
+  ASSERT_EQ(clone.git({"config", "i18n.commitEncoding", "none"}).exit_code, 0);
   const std::string sha = clone.commit("a", "1", "caf\xE9");
   push("main");
   const Result<Commit> commit = repositories.commit("team/shop", sha);
@@ -152,6 +211,38 @@ TEST_F(RepositoriesTest, GiveCommitsAndResolveRefs) {
        {"other", "--help", "refs/heads/other", "HEAD~1", "ffffffffffffffffffffffffffffffffffffffff"}) {
     EXPECT_EQ(repositories.resolve("team/shop", none).error().code, errc::not_found) << none;
   }
+}
+
+TEST_F(RepositoriesTest, GiveTheCommitsThatAPushBrought) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  const std::string first = clone.commit("a", "1", "one");
+  clone.commit("a", "2", "two\n\nlines\n\nof it");
+  const std::string last = clone.commit("a", "3", "three");
+  push("main");
+  const auto messages = [&](std::string_view before, std::string_view after, std::size_t limit = 10) {
+    std::vector<std::string> texts;
+    const auto commits = repositories.new_commits("team/shop", before, after, {}, limit);
+    EXPECT_TRUE(commits) << commits.error().message;
+    for (const Commit& commit : commits.value()) texts.push_back(commit.message);
+    return texts;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(messages(first, last), (Texts{"two\n\nlines\n\nof it", "three"}));
+  EXPECT_EQ(messages(first, last, 1), Texts{"three"});
+  EXPECT_EQ(messages(last, first), Texts()) << "a branch that was set back";
+  EXPECT_EQ(messages(no_commit, last).size(), 3U) << "the first branch";
+  const Commit newest = repositories.new_commits("team/shop", first, last, {}, 10)->back();
+  EXPECT_EQ(newest.sha, last);
+  EXPECT_EQ(newest.author_email, "ann@example.com");
+  clone.git({"checkout", "--quiet", "-b", "topic"});
+  const std::string topic = clone.commit("b", "4", "four");
+  push("topic");
+  EXPECT_EQ(messages(no_commit, topic), Texts{"four"});
+  push("topic:again");
+  EXPECT_EQ(messages(no_commit, topic), Texts()) << "a new branch where another one is";
+  EXPECT_EQ(repositories.new_commits("team/shop", std::string(40, 'f'), last, {}, 10).error().code, errc::not_found);
+  EXPECT_EQ(repositories.new_commits("team/shop", first, no_commit, {}, 10).error().code, errc::not_found);
+  EXPECT_EQ(repositories.new_commits("team/shop", "--help", last, {}, 10).error().code, errc::not_found);
 }
 
 TEST_F(RepositoriesTest, HeadFollowsTheFirstBranch) {

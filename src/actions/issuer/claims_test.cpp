@@ -23,6 +23,7 @@ JobFacts usual() {
   job.run_id = 1001;
   job.run_number = 10;
   job.run_attempt = 2;
+  job.job_id = 4711;
   return job;
 }
 
@@ -55,7 +56,7 @@ TEST(Claims, AllThatGitHubDocuments) {
       json::serialize(claims_of(usual(), "sts.amazonaws.com", "id-1", from_millis(1'750'000'000'999))),
       R"({"jti":"id-1","sub":"repo:octo/app:ref:refs/heads/main","aud":"sts.amazonaws.com","ref":"refs/heads/main",)"
       R"("sha":"0123456789012345678901234567890123456789","repository":"octo/app","repository_owner":"octo",)"
-      R"("repository_owner_id":"65","run_id":"1001","run_number":"10","run_attempt":"2",)"
+      R"("repository_owner_id":"65","run_id":"1001","run_number":"10","run_attempt":"2","check_run_id":"4711",)"
       R"("repository_visibility":"private","repository_id":"74","actor_id":"12","actor":"ada",)"
       R"("workflow":"CD staging","head_ref":"","base_ref":"","event_name":"push","ref_protected":"true",)"
       R"("ref_type":"branch","workflow_ref":"octo/app/.github/workflows/cd.yml@refs/heads/main",)"
@@ -71,11 +72,13 @@ TEST(Claims, WhatDependsOnTheJob) {
   job.ref_protected = false;
   job.environment = "prod";
   job.job_workflow_path.clear();
+  job.runner_environment = platform_hosted;
   const json::object claims = claims_of(job, "", "id", Time{});
   EXPECT_EQ(claims.at("aud"), "https://github.com/octo");
   EXPECT_EQ(claims.at("ref_type"), "tag");
   EXPECT_EQ(claims.at("ref_protected"), "false");
   EXPECT_EQ(claims.at("environment"), "prod");
+  EXPECT_EQ(claims.at("runner_environment"), "github-hosted");
   EXPECT_EQ(claims.at("job_workflow_ref"), claims.at("workflow_ref"));
   EXPECT_EQ(claim_names().size(), claims.size());
 }

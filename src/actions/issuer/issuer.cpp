@@ -36,6 +36,12 @@ bool is_read(const http::Request& request) {
   return request.head.method == "GET" || request.head.method == "HEAD";
 }
 
+http::Response none_issued() {
+  return http::Response::text(404, fmt::format("no tokens are issued here: the platform was started with "
+                                               "--trust-github, so ask {}\n",
+                                               github_issuer));
+}
+
 http::Response document(const http::Request& request, std::string body) {
   if (!is_read(request)) return not_allowed();
   http::Response response = http::Response::json(200, request.head.method == "HEAD" ? std::string() : body);
@@ -45,7 +51,7 @@ http::Response document(const http::Request& request, std::string body) {
 
 }  // namespace
 
-Result<std::string> Issuer::issue(const JobFacts& job, const std::string& audience) {
+Result<IssuedToken> Issuer::issue(const JobFacts& job, const std::string& audience) {
   if (audience.size() > max_audience_bytes) {
     return make_error(errc::invalid, fmt::format("an audience has at most {} bytes", max_audience_bytes));
   }
@@ -62,7 +68,10 @@ Result<std::string> Issuer::issue(const JobFacts& job, const std::string& audien
   if (keys_.empty() || now - keys_.back().made_at >= config_.rotate_after) {
     if (const Result<void> rotated = rotate(); !rotated) return rotated.error();
   }
-  return keys_.back().key.sign(json::serialize(claims_of(job, audience, ids_.uuid(), now)));
+  const json::value claims(claims_of(job, audience, ids_.uuid(), now));
+  Result<std::string> text = keys_.back().key.sign(json::serialize(claims));
+  if (!text) return text.error();
+  return IssuedToken{std::move(*text), string_member(claims, "sub"), string_member(claims, "aud")};
 }
 
 std::string Issuer::jwks() {
@@ -78,6 +87,7 @@ std::string Issuer::jwks() {
 }
 
 http::Response Issuer::serve_discovery(const http::Request& request) const {
+  if (!config_.issues) return none_issued();
   const json::object found = {{"issuer", github_issuer},
                               {"jwks_uri", fmt::format("{}/.well-known/jwks", config_.published_url)},
                               {"subject_types_supported", json::array{"public", "pairwise"}},
@@ -89,6 +99,7 @@ http::Response Issuer::serve_discovery(const http::Request& request) const {
 }
 
 http::Response Issuer::serve_jwks(const http::Request& request) {
+  if (!config_.issues) return none_issued();
   return document(request, jwks());
 }
 

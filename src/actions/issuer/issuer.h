@@ -40,13 +40,14 @@ class Issuer final : public TokenIssuer {
 
   // Errors: `Invalid` (an audience too long), `Damaged` (the key file; says what to do), `Unavailable` (it cannot be
   // read or written). A new key is on disk before it signs.
-  Result<std::string> issue(const JobFacts& job, const std::string& audience) override;
+  Result<IssuedToken> issue(const JobFacts& job, const std::string& audience) override;
 
   // The JSON Web Key Set (RFC 7517) of all keys that may have signed a token that still holds. No key before the first
   // token. For identity::oidc::IssuerKeys::add_local(github_issuer, …).
   std::string jwks();
 
-  // GET /.well-known/openid-configuration and GET /.well-known/jwks.
+  // GET /.well-known/openid-configuration and GET /.well-known/jwks; 404 where no tokens are issued, because then
+  // nothing here may speak in GitHub's name.
   http::Response serve_discovery(const http::Request& request) const;
   http::Response serve_jwks(const http::Request& request);
 

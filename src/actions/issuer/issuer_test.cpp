@@ -47,7 +47,7 @@ class IssuerTest : public identity::StsTest {
   }
   // As after a restart of the platform.
   void reopen() { issuer = std::make_unique<Issuer>(config(), *sealer, clock, ids); }
-  std::string token() { return issuer->issue(job, "sts.amazonaws.com").value(); }
+  std::string token() { return issuer->issue(job, "sts.amazonaws.com").value().text; }
   // "200 : ", or why the token is refused.
   std::string outcome(const std::string& with) {
     const identity::Answer answer = sts(
@@ -68,9 +68,20 @@ TEST_F(IssuerTest, SignsNothingWhereGitHubItselfIsTrusted) {
   IssuerConfig off = config();
   off.issues = false;
   Issuer none(off, *sealer, clock, ids);
-  const Result<std::string> token = none.issue(job, "sts.amazonaws.com");
+  const Result<IssuedToken> token = none.issue(job, "sts.amazonaws.com");
   ASSERT_FALSE(token);
   EXPECT_THAT(token.error().message, testing::HasSubstr("--trust-github"));
+  http::Request request;
+  request.head.method = "GET";
+  EXPECT_EQ(none.serve_discovery(request).status, 404) << "in GitHub's name";
+  EXPECT_EQ(none.serve_jwks(request).status, 404);
+}
+
+TEST_F(IssuerTest, TellsWhatItSigned) {
+  const IssuedToken token = issuer->issue(job, "sts.amazonaws.com").value();
+  EXPECT_EQ(token.subject, "repo:octo/app:environment:prod");
+  EXPECT_EQ(token.audience, "sts.amazonaws.com");
+  EXPECT_EQ(issuer->issue(job, "")->audience, "https://github.com/octo");
 }
 
 TEST_F(IssuerTest, IdentityBelievesItsTokensAndTheTrustPolicyDecides) {
@@ -78,7 +89,7 @@ TEST_F(IssuerTest, IdentityBelievesItsTokensAndTheTrustPolicyDecides) {
   job.environment.clear();
   EXPECT_THAT(outcome(token()), StartsWith("403 AccessDenied"));
   job.environment = "prod";
-  EXPECT_THAT(outcome(issuer->issue(job, "").value()), Not(StartsWith("200")));
+  EXPECT_THAT(outcome(issuer->issue(job, "").value().text), Not(StartsWith("200")));
   std::string changed = token();
   changed.back() = changed.back() == 'A' ? 'Q' : 'A';
   EXPECT_THAT(outcome(changed), StartsWith("400 InvalidIdentityToken"));

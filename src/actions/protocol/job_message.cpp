@@ -9,6 +9,8 @@ json::value to_json(const JobMessage& message) {
                       {"job_id", message.job_id},
                       {"attempt", message.attempt},
                       {"token", message.token},
+                      {"git_token", message.git_token},
+                      {"id_request_token", message.id_request_token},
                       {"name", message.name},
                       {"repository", message.repository},
                       {"clone_path", message.clone_path},
@@ -20,9 +22,11 @@ json::value to_json(const JobMessage& message) {
                       {"environment", message.environment},
                       {"may_ask_token", message.may_ask_token},
                       {"may_write_code", message.may_write_code},
+                      {"runner_environment", message.runner_environment},
                       {"contexts", message.contexts},
                       {"event", message.event},
-                      {"masks", json::value_from(message.masks)}};
+                      {"masks", json::value_from(message.masks)},
+                      {"warnings", json::value_from(message.warnings)}};
 }
 
 Result<JobMessage> job_message_from(const json::value& value) {
@@ -32,6 +36,8 @@ Result<JobMessage> job_message_from(const json::value& value) {
   fields.read("job_id", message.job_id);
   fields.read("attempt", message.attempt);
   fields.read("token", message.token);
+  fields.read("git_token", message.git_token);
+  fields.read("id_request_token", message.id_request_token);
   fields.read("name", message.name);
   fields.read("repository", message.repository);
   fields.read("clone_path", message.clone_path);
@@ -43,8 +49,10 @@ Result<JobMessage> job_message_from(const json::value& value) {
   fields.read("environment", message.environment);
   fields.read("may_ask_token", message.may_ask_token);
   fields.read("may_write_code", message.may_write_code);
+  fields.read("runner_environment", message.runner_environment);
   fields.read("contexts", message.contexts);
   fields.read("masks", message.masks);
+  fields.read("warnings", message.warnings);
   if (const json::value* event = find_member(value, "event"); event != nullptr) message.event = *event;
   if (const Result<void> done = fields.done(); !done) return done.error();
   return message;

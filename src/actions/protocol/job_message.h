@@ -18,20 +18,24 @@ struct JobMessage {
   std::int64_t run_id = 0;
   std::int64_t job_id = 0;
   std::int64_t attempt = 1;
-  // Bearer for everything below /runner/v1/jobs/JOB_ID, and the password of "x-access-token" for git. It is worth
-  // nothing once the job is over. Never logged.
+  // Three tokens, each for one thing, all worth nothing once the job is over. Never logged.
+  // The runner's own: Bearer of everything below /runner/v1/jobs/JOB_ID but the id token. Steps never see it: with it
+  // they could forge the log and how the job ended.
   std::string token;
-  std::string name;           // as shown: "test (linux, 20)"
-  std::string repository;     // "OWNER/NAME"
-  std::string clone_path;     // "/git/OWNER/NAME.git", below the platform's address
-  std::string workflow_path;  // ".github/workflows/cd.yml"
+  std::string git_token;         // GITHUB_TOKEN: the password of "x-access-token" for git, and nothing else
+  std::string id_request_token;  // Bearer of jobs/JOB_ID/id-token, and nothing else; empty without may_ask_token
+  std::string name;              // as shown: "test (linux, 20)"
+  std::string repository;        // "OWNER/NAME"
+  std::string clone_path;        // "/git/OWNER/NAME.git", below the platform's address
+  std::string workflow_path;     // ".github/workflows/cd.yml"
   std::string workflow_text;
   std::string job;                  // the job's id in that file
   std::vector<std::string> labels;  // runs-on, evaluated
   std::int64_t timeout_s = 360 * 60;
-  std::string environment;      // evaluated; empty: none
-  bool may_ask_token = false;   // permissions: id-token: write
-  bool may_write_code = false;  // permissions: contents: write
+  std::string environment;                         // evaluated; empty: none
+  bool may_ask_token = false;                      // permissions: id-token: write
+  bool may_write_code = false;                     // permissions: contents: write
+  std::string runner_environment = "self-hosted";  // runner.environment: the platform says where its jobs run
   // Contexts that are known before the job starts: github, vars, secrets, needs, strategy, matrix, inputs. Objects, or
   // null where GitHub has null.
   json::object contexts;
@@ -39,6 +43,8 @@ struct JobMessage {
   json::value event;
   // Values besides those of `secrets` that must not appear in logs.
   std::vector<std::string> masks;
+  // For people, at the beginning of the log.
+  std::vector<std::string> warnings;
 };
 
 json::value to_json(const JobMessage& message);

@@ -1,10 +1,35 @@
 #include <gtest/gtest.h>
 
+#include "actions/protocol/actor.h"
 #include "actions/protocol/job_message.h"
 #include "actions/protocol/runner_api.h"
 
 namespace kaapi::actions {
 namespace {
+
+TEST(Actor, NamesTellWhoItReallyWas) {
+  EXPECT_EQ(actor_name("arn:aws:iam::123456789012:root"), "root");
+  EXPECT_EQ(actor_name("arn:aws:iam::123456789012:user/root"), "user/root");
+  EXPECT_EQ(actor_name("arn:aws:iam::123456789012:user/team/ann"), "ann");
+  EXPECT_EQ(actor_name("arn:aws:sts::123456789012:assumed-role/deploy/ann"), "deploy/ann");
+}
+
+TEST(Actor, PrincipalsAreKnownWithoutPathAndSession) {
+  EXPECT_EQ(principal_of("arn:aws:sts::123456789012:assumed-role/deploy/x"), "arn:aws:iam::123456789012:role/deploy");
+  EXPECT_EQ(principal_of("arn:aws:iam::123456789012:role/team/deploy"), "arn:aws:iam::123456789012:role/deploy");
+  EXPECT_EQ(principal_of("arn:aws:iam::123456789012:user/ann"), "arn:aws:iam::123456789012:user/ann");
+  EXPECT_EQ(principal_of("arn:aws:iam::123456789012:root"), "arn:aws:iam::123456789012:root");
+}
+
+TEST(Actor, IdsAreNotNames) {
+  const std::string_view ann = "arn:aws:iam::123456789012:user/ann";
+  EXPECT_EQ(actor_id("AIDAEXAMPLE", ann), "AIDAEXAMPLE");
+  EXPECT_EQ(actor_id("AROAEXAMPLE:ann", "arn:aws:sts::123456789012:assumed-role/deploy/ann"), "AROAEXAMPLE");
+  EXPECT_EQ(actor_id("123456789012", "arn:aws:iam::123456789012:root"), "123456789012");
+  EXPECT_EQ(actor_id("", ann), actor_id("", ann));
+  EXPECT_NE(actor_id("", ann), actor_id("", "arn:aws:iam::123456789012:user/bob"));
+  EXPECT_GT(actor_id("", ann).size(), 10U) << "32 bits are found by trying";
+}
 
 TEST(JobMessage, ComesBackAsItWas) {
   JobMessage message;
@@ -12,6 +37,8 @@ TEST(JobMessage, ComesBackAsItWas) {
   message.job_id = 9;
   message.attempt = 2;
   message.token = "t";
+  message.git_token = "g";
+  message.id_request_token = "i";
   message.name = "build (1)";
   message.repository = "team/shop";
   message.clone_path = "/git/team/shop.git";
@@ -23,6 +50,7 @@ TEST(JobMessage, ComesBackAsItWas) {
   message.environment = "AWS_ENV_VARS";
   message.may_ask_token = true;
   message.may_write_code = true;
+  message.runner_environment = "github-hosted";
   message.contexts = {{"github", {{"sha", "abc"}}}, {"matrix", nullptr}};
   message.event = {{"ref", "refs/heads/main"}};
   message.masks = {"hidden"};

@@ -12,6 +12,9 @@ struct RefUpdate {
   std::string before, after;
   bool forced = false;             // `before` is no ancestor of `after`
   bool changes_workflows = false;  // commits that are new in the repository change files below .github/workflows
+  // Told again: paths of workflow files that the event has started already, which are left out.
+  std::vector<std::string> started{};
+  bool all_paths = false;  // told again because somebody asks for it: filters of paths are not looked at
 };
 
 struct PushEvent {
@@ -19,7 +22,8 @@ struct PushEvent {
   std::string actor;       // a short name for people: a user, a role session, "root"
   std::string actor_arn;
   std::vector<RefUpdate> updates;
-  bool by_job = false;  // with a job's token: starts no runs, or a workflow could start itself for ever
+  bool by_job = false;     // with a job's token: starts no runs, or a workflow could start itself for ever
+  std::string actor_id{};  // actor_id() of who it is; empty: not known
 };
 
 // A run that can be followed: GET `path` of the platform with `token` as Bearer yields follow.h's events.
@@ -28,6 +32,7 @@ struct WatchedRun {
   std::string name;  // "CD staging #12"
   std::string path;  // "/runner/v1/runs/12/follow"
   std::string token;
+  std::string ref{};  // that was pushed; empty: it was no push
 };
 
 struct PushReport {
@@ -35,6 +40,8 @@ struct PushReport {
   // (".github/workflows/cd.yml:3:5: ...").
   std::vector<std::string> lines;
   std::vector<WatchedRun> runs;
+  // What cannot be dealt with now, such as with a full disk: to be told again later, by whoever told of it.
+  std::vector<RefUpdate> again{};
 };
 
 // Implemented by runs/, called by git/ after the refs are updated. Never waits for a job. Thread-safe.

@@ -16,14 +16,18 @@
 //                                     409 when the run has one of that name already.
 //   GET  jobs/ID/artifacts            {"artifacts": [{"id","name","size","digest"}]} of this run.
 //   GET  jobs/ID/artifacts/NAME       the zip; 404.
+//                                     With ?run=N both are of that run: 403 without the permission actions: read, 404
+//                                     unless it is a run of the job's repository.
+//   DELETE jobs/ID/artifacts/NAME     of this run → 204; 404.
 //   GET  jobs/ID/caches?key=K&restore=A&restore=B&version=V       the archive with header x-kaapi-cache-key; 204: none.
 //                                                               With &lookup=true the header alone.
 //   PUT  jobs/ID/caches?key=K&version=V                           an archive → 201; 409 when it exists.
 //   GET  runs/ID/follow               a watch token. Chunked: one FollowEvent as JSON on each line, from the run's
 //                                     beginning until its end.
 //
-// Answers to anything below jobs/ID: 401 unknown token, 410 {"message"} when the job is over for the platform
-// (cancelled long ago, lost): the runner then ends the job and forgets it.
+// Tokens below jobs/ID: JobMessage::id_request_token for id-token, JobMessage::token for all others. Answers to
+// anything there: 401 unknown token, 403 a token of the job that is for something else, 410 {"message"} when the job is
+// over for the platform (cancelled long ago, lost): the runner then ends the job and forgets it.
 
 #include <chrono>
 #include <cstdint>

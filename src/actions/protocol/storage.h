@@ -34,6 +34,7 @@ class JobStorage {
                                         std::optional<int> retention_days, bool overwrite, http::BodyReader& body) = 0;
   virtual Result<std::vector<Artifact>> artifacts(std::int64_t run_id) const = 0;
   virtual Result<http::FileBody> artifact(std::int64_t run_id, std::string_view name) const = 0;  // `NotFound`
+  virtual Result<void> remove_artifact(std::int64_t run_id, std::string_view name) = 0;           // `NotFound`
   // `ref`: who may see a cache: those of the same ref, and all those of the default branch (GitHub's rule).
   virtual Result<void> put_cache(std::string_view repository, std::string_view ref, std::string_view key,
                                  std::string_view version, http::BodyReader& body) = 0;

@@ -15,6 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// How late it is noticed that nobody waits for a claim any more.
+constexpr std::chrono::milliseconds claim_check_interval{100};
+
 bool is_commit(std::string_view ref) {
   return ref.size() == 40 && ref.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
@@ -33,9 +36,32 @@ bool is_ref(std::string_view ref) {
          ref.find_first_of(" \t\n\r:?*[\\^~{") == std::string_view::npos;
 }
 
+Error stopped(const StopSource& stop) {
+  return make_error(errc::cancelled, stop.reason());
+}
+
 }  // namespace
 
-Result<std::string> ActionCache::git(std::vector<std::string> arguments, const std::string& directory) {
+bool ActionCache::claim(const std::string& action, StopSource& stop) {
+  std::unique_lock lock(mutex_);
+  while (claimed_.contains(action)) {
+    if (stop.level() != StopLevel::none) return false;
+    released_.wait_for(lock, claim_check_interval);
+  }
+  claimed_.insert(action);
+  return true;
+}
+
+void ActionCache::release(const std::string& action) {
+  {
+    const std::lock_guard lock(mutex_);
+    claimed_.erase(action);
+  }
+  released_.notify_all();
+}
+
+Result<std::string> ActionCache::git(std::vector<std::string> arguments, const std::string& directory,
+                                     StopSource& stop) {
   ProcessRun run;
   run.argv = std::move(arguments);
   const char* path = std::getenv("PATH");
@@ -59,9 +85,9 @@ Result<std::string> ActionCache::git(std::vector<std::string> arguments, const s
     errors += bytes.substr(0, 4096 - std::min<std::size_t>(errors.size(), 4096));
   };
   run.timeout = fetch_timeout;
-  StopSource never;
-  const Result<ProcessEnd> end = run_process(run, never, StopLevel::none);
+  const Result<ProcessEnd> end = run_process(run, stop, StopLevel::none);
   if (!end) return end.error();
+  if (end->how == ProcessEnd::How::stopped) return stopped(stop);
   if (end->how == ProcessEnd::How::timed_out) {
     return make_error(errc::unavailable, fmt::format("git took more than {} minutes", fetch_timeout.count()));
   }
@@ -69,9 +95,9 @@ Result<std::string> ActionCache::git(std::vector<std::string> arguments, const s
   return out;
 }
 
-Result<std::string> ActionCache::resolve(const std::string& url, const std::string& ref) {
+Result<std::string> ActionCache::resolve(const std::string& url, const std::string& ref, StopSource& stop) {
   if (is_commit(ref)) return ref;
-  const Result<std::string> listed = git({"ls-remote", "--", url, ref, fmt::format("{}^{{}}", ref)}, folder_);
+  const Result<std::string> listed = git({"ls-remote", "--", url, ref, fmt::format("{}^{{}}", ref)}, folder_, stop);
   if (!listed) return listed.error();
   // A tag goes before a branch, and what an annotated tag points at before the tag itself.
   std::string branch, tag, peeled;
@@ -88,39 +114,49 @@ Result<std::string> ActionCache::resolve(const std::string& url, const std::stri
   return make_error(errc::not_found, fmt::format("there is no tag, branch or full commit '{}'", ref));
 }
 
-Result<FetchedAction> ActionCache::fetch(std::string_view owner, std::string_view name, std::string_view ref) {
-  const std::string what = fmt::format("{}/{}@{}", owner, name, ref);
-  if (!is_name(owner) || !is_name(name) || !is_ref(ref)) {
-    return make_error(errc::invalid, fmt::format("'{}' names no action: expected OWNER/NAME@REF", what));
-  }
-  const std::lock_guard lock(mutex_);
-  const std::string url = fmt::format("{}/{}/{}", base_url_, owner, name);
-  const auto explained = [&](const Error& error) {
-    return make_error(error.code, fmt::format("cannot fetch the action {} from {}: {}; the runner's --actions-url "
-                                              "names where actions come from",
-                                              what, url, error.message));
-  };
-  const Result<std::string> commit = resolve(url, std::string(ref));
-  if (!commit) return explained(commit.error());
-  FetchedAction action;
-  action.commit = *commit;
-  action.folder = fmt::format("{}/{}/{}/{}", folder_, lower(owner), lower(name), *commit);
+Result<void> ActionCache::download(const std::string& url, const FetchedAction& action, StopSource& stop) {
   std::error_code failed;
-  if (fs::exists(action.folder, failed)) return action;
+  if (fs::exists(action.folder, failed)) return ok();
   const std::string fresh = action.folder + ".new";
   fs::remove_all(fresh, failed);
   fs::create_directories(fresh, failed);
   if (failed) return make_error(errc::unavailable, fmt::format("cannot make {}: {}", fresh, failed.message()));
   const std::vector<std::vector<std::string>> commands = {
       {"init", "--quiet"},
-      {"fetch", "--quiet", "--depth=1", "--no-tags", "--", url, *commit},
+      {"fetch", "--quiet", "--depth=1", "--no-tags", "--", url, action.commit},
       {"-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--detach", "FETCH_HEAD"}};
   for (const auto& command : commands) {
-    if (const Result<std::string> done = git(command, fresh); !done) return explained(done.error());
+    if (const Result<std::string> done = git(command, fresh, stop); !done) return done.error();
   }
   fs::remove_all(fresh + "/.git", failed);
   fs::rename(fresh, action.folder, failed);
-  if (failed) return make_error(errc::unavailable, fmt::format("cannot keep {}: {}", what, failed.message()));
+  if (failed) return make_error(errc::unavailable, fmt::format("cannot keep {}: {}", fresh, failed.message()));
+  return ok();
+}
+
+Result<FetchedAction> ActionCache::fetch(std::string_view owner, std::string_view name, std::string_view ref,
+                                         StopSource& stop) {
+  const std::string what = fmt::format("{}/{}@{}", owner, name, ref);
+  if (!is_name(owner) || !is_name(name) || !is_ref(ref)) {
+    return make_error(errc::invalid, fmt::format("'{}' names no action: expected OWNER/NAME@REF", what));
+  }
+  const std::string url = fmt::format("{}/{}/{}", base_url_, owner, name);
+  const auto explained = [&](const Error& error) {
+    if (error.code == errc::cancelled) return error;
+    return make_error(error.code, fmt::format("cannot fetch the action {} from {}: {}; the runner's --actions-url "
+                                              "names where actions come from",
+                                              what, url, error.message));
+  };
+  const Result<std::string> commit = resolve(url, std::string(ref), stop);
+  if (!commit) return explained(commit.error());
+  const std::string of_action = fmt::format("{}/{}", lower(owner), lower(name));
+  const FetchedAction action{fmt::format("{}/{}/{}", folder_, of_action, *commit), *commit};
+  std::error_code failed;
+  if (fs::exists(action.folder, failed)) return action;
+  if (!claim(of_action, stop)) return stopped(stop);
+  const Result<void> done = download(url, action, stop);
+  release(of_action);
+  if (!done) return explained(done.error());
   return action;
 }
 

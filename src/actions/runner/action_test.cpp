@@ -157,19 +157,47 @@ TEST(Action, OthersAreFetchedByGitAndKept) {
   ASSERT_EQ(run_process(git, never, StopLevel::none).value().exit_code, 0);
   const TestDirectory kept;
   ActionCache cache("file://" + host.path(), kept.path());
-  DirectActions actions(cache);
+  DirectActions actions(cache, never);
   JobRig rig(job_of("- uses: owner/tool/sub@v1"));
   rig.actions = &actions;
   const std::string log = rig.run();
   EXPECT_EQ(rig.completion.conclusion, "success") << log;
   EXPECT_THAT(log, HasSubstr("\nv1 from tool\n"));
-  const auto again = cache.fetch("owner", "tool", "v1");
+  const auto again = cache.fetch("owner", "tool", "v1", never);
   ASSERT_TRUE(again);
   std::filesystem::remove_all(repository);
-  EXPECT_TRUE(cache.fetch("owner", "tool", again->commit)) << "kept by commit";
-  EXPECT_THAT(cache.fetch("owner", "gone", "v1").error().message, HasSubstr("--actions-url"));
-  EXPECT_FALSE(cache.fetch("owner", "tool", "--upload-pack=x"));
-  EXPECT_FALSE(cache.fetch("..", "tool", "v1"));
+  EXPECT_TRUE(cache.fetch("owner", "tool", again->commit, never)) << "kept by commit";
+  EXPECT_THAT(cache.fetch("owner", "gone", "v1", never).error().message, HasSubstr("--actions-url"));
+  EXPECT_FALSE(cache.fetch("owner", "tool", "--upload-pack=x", never));
+  EXPECT_FALSE(cache.fetch("..", "tool", "v1", never));
+}
+
+// A tag that moves: each time it is asked, it is another version.
+class MovingTag final : public ActionSource {
+ public:
+  Result<FetchedAction> fetch(std::string_view, std::string_view, std::string_view) override {
+    const std::string folder = folder_.file(fmt::format("v{}", ++asked));
+    write_text(folder + "/action.yml", "name: M\nruns: {using: node20, pre: pre.js, main: main.js}\n");
+    for (const char* part : {"pre", "main"}) {
+      write_text(fmt::format("{}/{}.js", folder, part), fmt::format("console.log('{} of {}');\n", part, asked));
+    }
+    return FetchedAction{folder, fmt::format("{:040}", asked)};
+  }
+  int asked = 0;
+
+ private:
+  TestDirectory folder_;
+};
+
+TEST(Action, OneJobUsesOneCommitOfAReference) {
+  MovingTag actions;
+  JobRig rig(job_of("- uses: owner/tool@v1\n- uses: Owner/Tool@v1"));
+  rig.actions = &actions;
+  const std::string log = rig.run();
+  EXPECT_EQ(rig.completion.conclusion, "success") << log;
+  EXPECT_THAT(log, HasSubstr("\npre of 1\n"));
+  EXPECT_THAT(log, HasSubstr("\nmain of 1\n"));
+  EXPECT_EQ(actions.asked, 1) << log;
 }
 
 }  // namespace

@@ -214,8 +214,17 @@ void plan_post(JobState& job, const StepFrame& frame, const std::string& name,
 }
 
 StepEnd failed(JobState& job, const Error& error) {
+  if (error.code == errc::cancelled) return {Outcome::cancelled, error.message};
   job.log.error(error.message);
   return {Outcome::failure, error.message};
+}
+
+Result<FetchedAction> fetch_once(JobState& job, const ActionReference& reference) {
+  const std::string key = fmt::format("{}/{}@{}", lower(reference.owner), lower(reference.name), reference.ref);
+  if (const auto known = job.fetched.find(key); known != job.fetched.end()) return known->second;
+  Result<FetchedAction> fetched = job.actions.fetch(reference.owner, reference.name, reference.ref);
+  if (fetched) job.fetched.emplace(key, *fetched);
+  return fetched;
 }
 
 }  // namespace
@@ -242,7 +251,7 @@ Result<std::shared_ptr<const ResolvedAction>> resolve_action(JobState& job, cons
     resolved->builtin = job.find_builtin(name);
     if (resolved->builtin != nullptr) return std::shared_ptr<const ResolvedAction>(resolved);
   }
-  const Result<FetchedAction> fetched = job.actions.fetch(reference.owner, reference.name, reference.ref);
+  const Result<FetchedAction> fetched = fetch_once(job, reference);
   if (!fetched) return fetched.error();
   resolved->folder = reference.path.empty() ? fetched->folder : fmt::format("{}/{}", fetched->folder, reference.path);
   if (const Result<void> read = read_action(*resolved, reference.text); !read) return read.error();
@@ -287,6 +296,7 @@ StepEnd run_composite(JobState& job, StepFrame& frame, const ResolvedAction& act
   }
   Scope scope;
   scope.above = &frame.scope;
+  scope.began_cancelled = job.cancelled();
   scope.inputs = object_of(inputs, Object::Case::insensitive);
   scope.env = frame.scope.env;
   for (const auto& [name, value] : frame.own_env) scope.env[name] = value;
@@ -334,14 +344,31 @@ Texts action_env(const StepFrame& frame, const Texts& inputs) {
   return env;
 }
 
+// The machine's, whatever steps have put into PATH since: setup-node is for the steps, not for actions. A container has
+// only its own.
+Result<std::string> node_of(const JobState& job) {
+  if (job.containers->steps_inside()) return std::string("node");
+  std::string node = find_program("node", job.base_path, "/");
+  if (!node.empty()) return node;
+  return make_error(errc::not_found,
+                    fmt::format("JavaScript actions run with node, and this machine has none in PATH ({}): install "
+                                "Node.js (on Debian: apt-get install nodejs) and start the runner again",
+                                job.base_path));
+}
+
 StepEnd run_javascript(JobState& job, StepFrame& frame, const ResolvedAction& action, const std::string& file,
                        const Texts& inputs) {
   const std::string script = fmt::format("{}/{}", action.folder, file);
-  const bool inside = job.containers != nullptr && job.containers->steps_inside();
   Launch what;
-  what.argv = {"node", inside ? job.containers->to_inside(script) : script};
+  const Result<std::string> node = node_of(job);
+  if (!node) return failed(job, node.error());
+  what.argv = {*node, job.containers->to_inside(script)};
   what.env = action_env(frame, inputs);
-  return run_program(job, frame, std::move(what));
+  StepEnd end = run_program(job, frame, std::move(what));
+  if (job.containers->steps_inside() && (end.reason == "exit code 126" || end.reason == "exit code 127")) {
+    job.log.error("In a job container, JavaScript actions run with the image's own node: take an image that has one.");
+  }
+  return end;
 }
 
 std::optional<PostStep> pre_step(JobState& job, const workflow::Step& step, std::string action) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "actions/runner/containers.h"
 #include "actions/runner/steps.h"
 #include "actions/runner/transfer.h"
 #include "base/text.h"
@@ -34,6 +35,9 @@ class Host final : public ActionHost {
   const std::string& docker_config() const override { return job_.paths.docker_config; }
   const std::string& server_url() const override { return job_.place.server_url; }
 
+  Result<std::string> host_path(std::string_view path) const override { return job_.containers->to_host(path); }
+  std::string job_path(std::string_view path) const override { return job_.containers->to_inside(path); }
+
   void set_output(std::string_view name, std::string_view value) override {
     runner::set_output(job_, frame_, name, value);
   }
@@ -41,7 +45,7 @@ class Host final : public ActionHost {
     env_[std::string(name)] = value;
     frame_.env[std::string(name)] = value;  // also for what this step starts next
     // Its own variables are none that are refused.
-    if (const Result<void> set = runner::set_env(job_, frame_, name, value); !set) job_.log.error(set.error().message);
+    runner::set_env(job_, frame_, name, value);
   }
   void add_path(std::string_view directory) override { runner::add_path(job_, directory); }
   void add_mask(std::string_view value) override { runner::add_mask(job_, value); }
@@ -97,6 +101,7 @@ class Host final : public ActionHost {
   Result<Answer> put_file(std::string_view path, std::string_view from_file) override {
     return transfer("PUT", path, from_file, "");
   }
+  Result<Answer> remove(std::string_view path) override { return transfer("DELETE", path, "", ""); }
   bool job_succeeded() const override { return job_.status() == Outcome::success; }
 
  private:
@@ -105,11 +110,21 @@ class Host final : public ActionHost {
     Transfer what;
     what.method = method;
     what.url = fmt::format("{}{}jobs/{}/{}", job_.place.server_url, runner_api_path, job_.message.job_id, path);
-    what.token = job_.message.token;
+    // Each of them is good for its own requests only.
+    what.token = path.starts_with("id-token") ? job_.message.id_request_token : job_.message.token;
     what.from_file = from;
     what.into_file = into;
     what.cancelled = [this] { return cancelled(); };
+    // The job outlives a restart of the platform, and so do its artifacts and caches.
+    what.lost_after = std::chrono::milliseconds(job_.place.lost_after_ms);
+    what.pause = [this](std::chrono::milliseconds duration) { return pause(duration); };
     return runner::transfer(what);
+  }
+  // False: the step is cancelled, or out of time.
+  bool pause(std::chrono::milliseconds duration) const {
+    auto until = std::chrono::steady_clock::now() + duration;
+    if (frame_.ends_by) until = std::min(until, *frame_.ends_by);
+    return job_.stop.wait(frame_.since, until) && !cancelled();
   }
 
   JobState& job_;

@@ -41,7 +41,8 @@ Channel::Channel(ChannelConfig config, StopSource& stop, FileDescriptor spool)
       stop_(stop),
       spool_(std::move(spool)),
       client_(config_.server.endpoint),
-      commands_client_(config_.server.endpoint) {
+      commands_client_(config_.server.endpoint),
+      patience_(config_.lost_after) {
   thread_ = std::thread([this] { work(); });
 }
 
@@ -210,24 +211,21 @@ std::optional<http::ClientResponse> Channel::post(std::unique_lock<std::mutex>& 
 bool Channel::judge(const Result<http::ClientResponse>& answer) {
   const int status = answer ? answer->status : 0;
   if ((status >= 200 && status < 300) || status == 409) {
-    failing_since_.reset();
+    patience_.answered();
     retry_at_.reset();
-    retry_after_ = retry_min;
     return true;
   }
-  last_failure_ = answer ? answer_text(*answer) : answer.error().message;
+  const std::string failure = answer ? answer_text(*answer) : answer.error().message;
   if (status >= 400 && status < 500 && status != 408 && status != 429) {
-    lose(fmt::format("the platform does not take this job's reports: {}", last_failure_));
+    lose(fmt::format("the platform does not take this job's reports: {}", failure));
     return false;
   }
   const auto now = Clock::now();
-  if (!failing_since_) failing_since_ = now;
-  if (now - *failing_since_ >= config_.lost_after) {
-    lose(fmt::format("the platform has not answered for {} s: {}", config_.lost_after.count() / 1000, last_failure_));
-    return false;
+  if (const auto pause = patience_.not_answered(now)) {
+    retry_at_ = now + *pause;
+  } else {
+    lose(fmt::format("the platform has not answered for {} s: {}", config_.lost_after.count() / 1000, failure));
   }
-  retry_at_ = now + retry_after_;
-  retry_after_ = std::min(retry_after_ * 2, retry_max);
   return false;
 }
 

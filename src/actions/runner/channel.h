@@ -15,6 +15,7 @@
 
 #include "actions/protocol/runner_api.h"
 #include "actions/runner/endpoint.h"
+#include "actions/runner/patience.h"
 #include "actions/runner/stop.h"
 #include "base/file_descriptor.h"
 #include "http/client.h"
@@ -23,7 +24,6 @@ namespace kaapi::actions::runner {
 
 inline constexpr std::chrono::milliseconds report_interval{100};  // what happens within it is sent together
 inline constexpr std::size_t report_now_bytes = 64UL * 1024;      // of log: is not waited for
-inline constexpr std::chrono::milliseconds retry_min{100}, retry_max{2'000};
 inline constexpr std::chrono::milliseconds request_timeout{20'000};
 inline constexpr std::int64_t max_job_log_bytes = 128LL * 1024 * 1024;
 
@@ -98,9 +98,8 @@ class Channel final : public LogSink {
   std::string lost_;  // why the platform is lost; empty: it is not
   std::chrono::steady_clock::time_point send_at_{};
   bool send_planned_ = false;
-  std::optional<std::chrono::steady_clock::time_point> failing_since_, retry_at_;
-  std::string last_failure_;
-  std::chrono::milliseconds retry_after_ = retry_min;
+  Patience patience_;
+  std::optional<std::chrono::steady_clock::time_point> retry_at_;
   // The held request for commands.
   std::unique_ptr<http::Client::Stream> commands_;
   enum class Listening { no, held, answered } listening_ = Listening::no;

@@ -50,7 +50,7 @@ Result<void> take(JobState& job, StepFrame& frame, std::string_view variable, co
   if (!values) return make_error(errc::invalid, fmt::format("{}: {}", variable, values.error().message));
   for (const auto& [name, value] : *values) {
     if (variable == "GITHUB_ENV") {
-      if (const Result<void> set = set_env(job, frame, name, value); !set) return set.error();
+      set_env(job, frame, name, value);
     } else if (variable == "GITHUB_OUTPUT") {
       set_output(job, frame, name, value);
     } else {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -30,6 +31,8 @@ constexpr std::array<std::string_view, 11> of_the_client = {"PATH",
                                                             "DOCKER_API_VERSION",
                                                             "LD_LIBRARY_PATH",
                                                             "LD_PRELOAD"};
+
+constexpr std::string_view healthy = "health_status: healthy", unhealthy = "health_status: unhealthy";
 
 // Ports are published on this machine alone unless the file says otherwise.
 std::string local_port(const std::string& port) {
@@ -61,6 +64,11 @@ std::string registry_of(const std::string& image) {
   const bool host =
       image.find('/') != std::string::npos && (first.find_first_of(".:") != std::string::npos || first == "localhost");
   return host ? first : std::string();
+}
+
+// Itself or below it; never in a folder that there is not.
+bool lies_in(std::string_view path, std::string_view folder) {
+  return !folder.empty() && path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
 }  // namespace
@@ -151,8 +159,11 @@ Result<std::vector<JobContainers::Plan>> JobContainers::plans(StepFrame& frame) 
     Result<Plan> made = plan(*job_.job.container, environment);
     if (!made) return make_error(errc::invalid, "container: " + made.error().message);
     made->id.clear();
-    if (!made->image.empty()) plans.push_back(std::move(*made));
-    return plans;
+    // An expression that yields nothing means: no container of the file's.
+    if (!made->image.empty()) {
+      plans.push_back(std::move(*made));
+      return plans;
+    }
   }
   for (const std::string& label : job_.message.labels) {
     const auto image = job_.place.label_images.find(label);
@@ -193,17 +204,43 @@ Result<std::string> JobContainers::docker(StepFrame& frame, std::vector<std::str
   return std::string(trim(out));
 }
 
-Result<void> JobContainers::start(StepFrame& frame) {
+Result<void> JobContainers::ensure_network(StepFrame& frame) {
+  if (!network_.empty()) return ok();
   // The runner looks for containers that are left over only where there may be some.
   const FileDescriptor mark(::open((job_.place.folder + "/containers").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  const Result<std::vector<Plan>> all = plans(frame);
-  if (!all) return all.error();
-  if (all->empty()) return ok();
   const std::string label = fmt::format("{}={}", container_label, job_.message.job_id);
-  const std::string network = fmt::format("kaapi-job-{}", job_.message.job_id);
+  // Jobs of two platforms on one machine may have the same number, and networks of Docker the same name.
+  const std::string network = fmt::format("kaapi-job-{}-{}", job_.message.job_id, ::getpid());
   const auto made = docker(frame, {"network", "create", "--label", label, network});
   if (!made) return made.error();
   network_ = network;
+  open_relay(frame);
+  return ok();
+}
+
+void JobContainers::open_relay(StepFrame& frame) {
+  const Result<ServerAddress> platform = parse_server_address(job_.place.server_url);
+  if (!platform || !platform->loopback) return;
+  const auto networks = docker(
+      frame,
+      {"network", "inspect", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{.Subnet}}{{println}}{{end}}", network_},
+      "", true);
+  const std::vector<std::string> words =
+      networks ? words_of(networks->substr(0, networks->find('\n'))) : std::vector<std::string>();
+  Result<std::unique_ptr<PlatformRelay>> relay =
+      make_error(errc::unavailable, "Docker tells no gateway of their network");
+  if (words.size() == 2) relay = PlatformRelay::open(words[0], words[1], *platform);
+  if (!relay) {
+    return job_.log.warning(fmt::format("containers of this job do not reach the platform: {}", relay.error().message));
+  }
+  relay_ = std::move(*relay);
+}
+
+Result<void> JobContainers::start(StepFrame& frame) {
+  const Result<std::vector<Plan>> all = plans(frame);
+  if (!all) return all.error();
+  if (all->empty()) return ok();
+  if (const Result<void> made = ensure_network(frame); !made) return made.error();
   for (const Plan& plan : *all) {
     if (const Result<void> started = start_one(frame, plan); !started) return started.error();
   }
@@ -225,9 +262,21 @@ Result<void> JobContainers::log_in(StepFrame& frame, const Plan& plan) {
   return ok();
 }
 
+// What a registry has of that name now, as GitHub does; what it cannot give may be on the machine all the same.
+Result<void> JobContainers::pull(StepFrame& frame, const Plan& plan) {
+  if (registry_of(plan.image).empty()) return ok();
+  const auto pulled = docker(frame, {"pull", "--quiet", plan.image});
+  if (pulled || job_.cancelled()) return ok();
+  const auto here = docker(frame, {"image", "inspect", "--format", "{{.Id}}", plan.image}, "", true);
+  if (!here) return pulled.error();
+  job_.log.warning(fmt::format("{}: what is on this machine is taken", pulled.error().message));
+  return ok();
+}
+
 Result<void> JobContainers::start_one(StepFrame& frame, const Plan& plan) {
   const bool steps = plan.id.empty();
   if (const Result<void> known = log_in(frame, plan); !known) return known.error();
+  if (const Result<void> there = pull(frame, plan); !there) return there.error();
   std::vector<std::string> create = {"create", "--label", fmt::format("{}={}", container_label, job_.message.job_id),
                                      "--network", network_};
   const auto add = [&create](std::initializer_list<std::string> words) {
@@ -237,7 +286,7 @@ Result<void> JobContainers::start_one(StepFrame& frame, const Plan& plan) {
   for (const std::string& port : plan.ports) add({"-p", local_port(port)});
   for (const std::string& volume : plan.volumes) add({"-v", volume});
   if (steps) {
-    add({"--workdir", to_inside(job_.paths.workspace), "-v", job_.paths.work + ":/__w", "-v",
+    add({"--workdir", inside(job_.paths.workspace), "-v", job_.paths.work + ":/__w", "-v",
          job_.paths.home + ":/github/home", "-v", job_.paths.workflow + ":/github/workflow"});
     if (!job_.place.action_folder.empty()) add({"-v", job_.place.action_folder + ":/__a:ro"});
     add({"-v", "/var/run/docker.sock:/var/run/docker.sock", "--entrypoint", "tail"});
@@ -281,16 +330,17 @@ Result<void> JobContainers::wait_healthy(StepFrame& frame, const Plan& plan, con
   if (!health) return health.error();
   if (health->empty() || *health == "null" || *health == "[\"NONE\"]") return ok();
   job_.log.line(fmt::format("Waiting until service {} is healthy", plan.id));
-  // From the container's beginning on, so that nothing is missed; docker ends when the answer is there.
+  // From the container's beginning on, so that nothing is missed; docker ends when the answer is there. The probes' own
+  // events ("exec_die") are among them, so whole lines count.
   Launch what;
-  what.argv = {"docker", "events", "--since", "1h", "--filter", "container=" + container, "--format", "{{.Status}}"};
+  what.argv = {"docker", "events", "--since", "1h", "--filter", "container=" + container, "--format", "{{.Action}}"};
   what.on_host = true;
-  std::string seen;
+  std::string seen = "\n";
   what.on_output = [&seen](std::string_view bytes) { seen += bytes; };
-  const auto over = [&seen] {
-    return seen.find("healthy\n") != std::string::npos || seen.find("die\n") != std::string::npos;
+  const auto has = [&seen](std::string_view line) {
+    return seen.find(fmt::format("\n{}\n", line)) != std::string::npos;
   };
-  what.enough = over;
+  what.enough = [&has] { return has(healthy) || has(unhealthy) || has("die"); };
   StepFrame own{frame.scope, nullptr, frame.action};
   own.since = frame.since;
   own.env = frame.env;
@@ -298,13 +348,12 @@ Result<void> JobContainers::wait_healthy(StepFrame& frame, const Plan& plan, con
   const Result<ProcessEnd> end = launch(job_, own, what);
   if (!end) return end.error();
   if (end->how == ProcessEnd::How::stopped) return make_error(errc::cancelled, job_.stop.reason());
-  const bool good = seen.find(": healthy\n") != std::string::npos;
-  if (good) return ok();
+  if (has(healthy)) return ok();
   const auto logs = docker(frame, {"logs", "--tail", "50", container});
   if (logs) job_.log.line(*logs);
-  const char* why = "it is not healthy in time";
-  if (seen.find("unhealthy\n") != std::string::npos) why = "it is unhealthy";
-  if (seen.find("die\n") != std::string::npos) why = "its container ended";
+  const char* why = has("die")       ? "its container ended"
+                    : has(unhealthy) ? "it is unhealthy"
+                                     : "it is not healthy in time";
   return make_error(errc::unavailable, fmt::format("service {}: {}; its last output is above", plan.id, why));
 }
 
@@ -323,39 +372,72 @@ void JobContainers::note_ports(StepFrame& frame, const Plan& plan, const std::st
 }
 
 void JobContainers::stop(StepFrame& frame) {
-  std::vector<std::string> remove = {"rm", "--force", "--volumes"};
-  if (!started_.empty()) remove.push_back(started_);
-  for (const auto& [id, container] : services_) remove.push_back(container);
-  if (remove.size() > 3) {
-    if (const auto removed = docker(frame, std::move(remove)); !removed) job_.log.warning(removed.error().message);
-  }
-  if (!network_.empty()) {
-    const auto removed = docker(frame, {"network", "rm", network_});
-    if (!removed) job_.log.warning(removed.error().message);
+  const auto remove = [&](std::vector<std::string> arguments) {
+    if (const auto removed = docker(frame, std::move(arguments)); !removed) job_.log.warning(removed.error().message);
+  };
+  std::vector<std::string> containers = {"rm", "--force", "--volumes"};
+  if (!started_.empty()) containers.push_back(started_);
+  for (const auto& [id, container] : services_) containers.push_back(container);
+  if (containers.size() > 3) remove(std::move(containers));
+  relay_.reset();
+  remove({"network", "rm", network_});
+  for (const std::string& image : images_) remove({"rmi", image});
+}
+
+std::string JobContainers::to_network(std::string_view text) const {
+  return relay_ == nullptr ? std::string(text) : relay_->translate(text);
+}
+
+void JobContainers::for_network(Texts& env) const {
+  if (relay_ == nullptr) return;
+  for (auto& [name, value] : env) {
+    const bool no_proxy = name == "no_proxy" || name == "NO_PROXY";
+    value = no_proxy ? fmt::format("{},{}", value, relay_->host()) : relay_->translate(value);
   }
 }
 
-std::string JobContainers::to_inside(std::string_view path) const {
-  if (!steps_inside() && started_.empty() && network_.empty()) return std::string(path);
-  const std::array<std::pair<std::string_view, std::string_view>, 4> mounts = {
-      {{job_.paths.home, "/github/home"},
-       {job_.paths.workflow, "/github/workflow"},
-       {job_.paths.work, "/__w"},
-       {job_.place.action_folder, "/__a"}}};
-  for (const auto& [host, inside] : mounts) {
-    if (host.empty() || !path.starts_with(host)) continue;
-    if (path.size() == host.size() || path[host.size()] == '/') {
-      return fmt::format("{}{}", inside, path.substr(host.size()));
-    }
+std::string JobContainers::to_inside(std::string_view text) const {
+  return steps_inside() ? inside(to_network(text)) : std::string(text);
+}
+
+struct JobContainers::Mount {
+  std::string_view host, in_container;
+};
+
+// The first that fits counts: the home lies below the work folder.
+std::array<JobContainers::Mount, 4> JobContainers::mounts() const {
+  return {{{job_.paths.home, "/github/home"},
+           {job_.paths.workflow, "/github/workflow"},
+           {job_.paths.work, "/__w"},
+           {job_.place.action_folder, "/__a"}}};
+}
+
+std::string JobContainers::inside(std::string_view path) const {
+  for (const Mount& mount : mounts()) {
+    if (lies_in(path, mount.host)) return fmt::format("{}{}", mount.in_container, path.substr(mount.host.size()));
   }
   return std::string(path);
 }
 
+Result<std::string> JobContainers::to_host(std::string_view path) const {
+  if (!steps_inside()) return std::string(path);
+  for (const Mount& mount : mounts()) {
+    if (lies_in(path, mount.host)) return std::string(path);
+    if (!mount.host.empty() && lies_in(path, mount.in_container)) {
+      return fmt::format("{}{}", mount.host, path.substr(mount.in_container.size()));
+    }
+  }
+  return make_error(errc::invalid,
+                    fmt::format("'{}' is in the job's container alone. This action runs beside it and sees what is "
+                                "below /__w (the workspace is {}), /github/home and /github/workflow: copy it there",
+                                path, inside(job_.paths.workspace)));
+}
+
 Object JobContainers::context() const {
   Object context;
-  if (steps_inside()) {
+  if (steps_inside() || !services_.empty()) {
     Object container;
-    container.set("id", container_);
+    if (steps_inside()) container.set("id", container_);
     container.set("network", network_);
     context.set("container", Value(std::move(container)));
   }
@@ -368,11 +450,12 @@ Object JobContainers::context() const {
     service.set("ports", object_of(ports == ports_.end() ? Texts() : ports->second, Object::Case::insensitive));
     services.set(id, Value(std::move(service)));
   }
-  context.set("services", Value(std::move(services)));
+  if (steps_inside() || !services_.empty()) context.set("services", Value(std::move(services)));
   return context;
 }
 
-ContainerExec JobContainers::exec(const std::vector<std::string>& argv, const std::string& directory, Texts env) const {
+ContainerExec JobContainers::exec(const std::vector<std::string>& argv, const std::string& directory, Texts env,
+                                  const std::string& own_path) const {
   ContainerExec made;
   Texts client;
   for (const char* name : {"PATH", "HOME", "DOCKER_CONFIG", "DOCKER_HOST"}) {
@@ -380,8 +463,9 @@ ContainerExec JobContainers::exec(const std::vector<std::string>& argv, const st
   }
   std::string path = to_inside(job_.paths.bin);
   for (const std::string& folder : job_.added_paths) path.append(":").append(to_inside(folder));
-  for (auto& [name, value] : env) value = to_inside(value);
-  env["PATH"] = path + ":" + container_path_;
+  for_network(env);
+  for (auto& [name, value] : env) value = inside(value);
+  env["PATH"] = path + ":" + (own_path.empty() ? container_path_ : own_path);
   env.erase("DOCKER_HOST");
   made.argv = {find_program("docker", client["PATH"], "/"), "exec", "-i", "--workdir", to_inside(directory)};
   pass_env(env, made.argv, client);

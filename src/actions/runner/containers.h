@@ -3,6 +3,7 @@
 // services' health waited for, steps run by `docker exec`. GitHub's "Running jobs in a container" and "About service
 // containers".
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "actions/runner/job_state.h"
+#include "actions/runner/platform_relay.h"
 
 namespace kaapi::actions::runner {
 
@@ -38,15 +40,29 @@ class JobContainers {
   Result<void> start(StepFrame& frame);
   void stop(StepFrame& frame);
 
+  // The job's network, made when it is first asked for, with the platform at its gateway. Errors: what docker said.
+  Result<void> ensure_network(StepFrame& frame);
+
+  // Whether there is something to stop.
+  bool any() const { return !network_.empty(); }
   bool steps_inside() const { return !container_.empty(); }
-  // A path of the host as the job's container sees it; the same when steps run on the host.
-  std::string to_inside(std::string_view path) const;
+  // A path of the host, or a URL of the platform, as the job's container has it; the same when steps run on the host.
+  std::string to_inside(std::string_view text) const;
+  // The other way round: a path of the job's container, or of the host, as the host has it. Error: `Invalid`, for what
+  // is in the container alone; says what is not.
+  Result<std::string> to_host(std::string_view path) const;
+  // Variables for a container of the job's network: URLs of the platform as it reaches them, and no proxy in between.
+  void for_network(Texts& env) const;
+  // An image that was built for this job, and goes with it.
+  void note_image(std::string image) { images_.push_back(std::move(image)); }
   // Members of the `job` context: container, services.
   expression::Object context() const;
   const std::string& network() const { return network_; }
 
-  // Secrets travel in the environment of the docker client, not on its command line.
-  ContainerExec exec(const std::vector<std::string>& argv, const std::string& directory, Texts env) const;
+  // Secrets travel in the environment of the docker client, not on its command line. `own_path`: the PATH that the
+  // workflow's env gives; empty: the image's.
+  ContainerExec exec(const std::vector<std::string>& argv, const std::string& directory, Texts env,
+                     const std::string& own_path) const;
 
  private:
   struct Plan;
@@ -59,8 +75,17 @@ class JobContainers {
   Result<void> log_in(StepFrame& frame, const Plan& plan);
   void note_ports(StepFrame& frame, const Plan& plan, const std::string& container);
 
+  struct Mount;
+  std::array<Mount, 4> mounts() const;
+  std::string inside(std::string_view path) const;
+  std::string to_network(std::string_view text) const;
+  void open_relay(StepFrame& frame);
+  Result<void> pull(StepFrame& frame, const Plan& plan);
+
   JobState& job_;
   std::string network_;
+  std::unique_ptr<PlatformRelay> relay_;  // nullptr: containers reach the platform as everybody does
+  std::vector<std::string> images_;
   std::string started_;         // the container of the steps, from its creation on
   std::string container_;       // the same, once steps can run in it
   std::string container_path_;  // its PATH

@@ -30,7 +30,8 @@ Result<std::string> image_of(JobState& job, StepFrame& frame, const ResolvedActi
   const std::string file = fmt::format("{}/{}", action.folder, image);
   const std::string tag = fmt::format("kaapi-action-{}:{}", job.message.job_id, job.unique("b"));
   Launch what;
-  what.argv = {"docker", "build", "--tag", tag, "--file", file, file.substr(0, file.rfind('/'))};
+  const std::string label = fmt::format("{}={}", container_label, job.message.job_id);
+  what.argv = {"docker", "build", "--tag", tag, "--label", label, "--file", file, file.substr(0, file.rfind('/'))};
   what.on_host = true;
   job.log.line(fmt::format("##[group]Build {}", image));
   StepOutput output(job, frame);
@@ -39,15 +40,19 @@ Result<std::string> image_of(JobState& job, StepFrame& frame, const ResolvedActi
   output.finish();
   job.log.line("##[endgroup]");
   const StepEnd how = end_of(job, frame, end);
-  if (how.outcome == Outcome::success) return tag;
+  if (how.outcome == Outcome::success) {
+    job.containers->note_image(tag);
+    return tag;
+  }
   return make_error(how.outcome == Outcome::cancelled ? errc::cancelled : errc::unavailable,
                     fmt::format("docker build of the action failed: {}", how.reason));
 }
 
-// `with.args` replaces the arguments of action.yml; in those, `inputs` is the action's.
+// Those of action.yml, in which `inputs` is the action's; `with.args` where it names none (actions/runner,
+// ContainerActionHandler).
 Result<std::vector<std::string>> arguments_of(const JobState& job, const StepFrame& frame, const ResolvedAction& action,
                                               const Texts& inputs) {
-  if (const std::string given = input_of(inputs, "args"); !given.empty()) return words_of(given);
+  if (action.action.args.empty()) return words_of(input_of(inputs, "args"));
   Scope scope = frame.scope;
   scope.inputs = object_of(inputs, expression::Object::Case::insensitive);
   const StepEnvironment environment(job, scope, frame.env, frame.action);
@@ -104,9 +109,7 @@ std::vector<std::string> run_arguments(const JobState& job, const std::string& e
   mount(job.paths.commands, "/github/file_commands");
   mount(job.paths.temp, "/github/runner_temp");
   if (!entrypoint.empty()) run.insert(run.end(), {"--entrypoint", entrypoint});
-  if (job.containers != nullptr && !job.containers->network().empty()) {
-    run.insert(run.end(), {"--network", job.containers->network()});
-  }
+  run.insert(run.end(), {"--network", job.containers->network()});
   return run;
 }
 
@@ -118,13 +121,15 @@ StepEnd run_docker_action(JobState& job, StepFrame& frame, const ResolvedAction&
   if (!image) return failed(job, image.error().message);
   const auto arguments = arguments_of(job, frame, action, inputs);
   if (!arguments) return failed(job, arguments.error().message);
-  std::string entry = entrypoint.empty() ? input_of(inputs, "entrypoint") : entrypoint;
+  std::string entry = entrypoint;
   if (entry.empty() && action.action.entrypoint) {
     const StepEnvironment environment(job, frame.scope, frame.env, frame.action);
     const auto value = action.action.entrypoint->value.evaluate_text(environment);
     if (!value) return failed(job, value.error().message);
     entry = trim(*value);
   }
+  if (entry.empty()) entry = input_of(inputs, "entrypoint");
+  if (const Result<void> made = job.containers->ensure_network(frame); !made) return failed(job, made.error().message);
   Result<CommandFiles> files = CommandFiles::make(job);
   if (!files) return failed(job, files.error().message);
   Texts env = process_env(job, frame);
@@ -133,6 +138,7 @@ StepEnd run_docker_action(JobState& job, StepFrame& frame, const ResolvedAction&
     return failed(job, added.error().message);
   }
   for (const auto& [name, path] : files->env()) env[name] = path;
+  job.containers->for_network(env);
   for (auto& [name, value] : env) value = to_action(job, value);
   // The image's own.
   for (const char* name : {"PATH", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_BUILDKIT"}) env.erase(name);

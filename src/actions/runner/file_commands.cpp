@@ -82,11 +82,8 @@ std::vector<std::string> parse_path_lines(std::string_view text) {
   return folders;
 }
 
-EnvRule rule_for_env(std::string_view name) {
-  const std::string plain = lower(name);
-  if (plain == "node_options") return EnvRule::refused;
-  if (plain.starts_with("github_") || plain.starts_with("runner_")) return EnvRule::ignored;
-  return EnvRule::allowed;
+bool may_set_env(std::string_view name) {
+  return lower(name) != "node_options";
 }
 
 }  // namespace kaapi::actions::runner

@@ -20,9 +20,8 @@ using NamedValues = std::vector<std::pair<std::string, std::string>>;
 Result<NamedValues> parse_named_values(std::string_view text);
 std::vector<std::string> parse_path_lines(std::string_view text);
 
-// Why a step may not set this variable for those that follow: an error (NODE_OPTIONS, as GitHub) or only a warning,
-// because the runner's own value stays (GITHUB_*, RUNNER_*).
-enum class EnvRule { allowed, ignored, refused };
-EnvRule rule_for_env(std::string_view name);
+// Whether a step may set this variable for those that follow: all but NODE_OPTIONS, as on GitHub. What the runner
+// itself sets for each program (GITHUB_SHA and the like) stays the runner's.
+bool may_set_env(std::string_view name);
 
 }  // namespace kaapi::actions::runner

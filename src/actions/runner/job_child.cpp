@@ -18,10 +18,10 @@
 #include <cstring>
 #include <filesystem>
 
-#include "actions/docker/gate.h"
-#include "actions/runner/containers.h"
+#include "actions/runner/action_line.h"
+#include "actions/runner/job_docker.h"
 #include "actions/runner/job_process.h"
-#include "actions/runner/process.h"
+#include "actions/runner/sandbox.h"
 #include "base/file_descriptor.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -57,21 +57,24 @@ Result<FileDescriptor> message_file(const JobMessage& message, const JobPlace& p
   return file;
 }
 
-Result<void> make_job_folder(const std::string& folder, const std::optional<JobUser>& user) {
+Result<void> make_job_folder(const std::string& folder, const JobChildConfig& config) {
+  unmount(folder);
   delete_folder(folder);
   if (::mkdir(folder.c_str(), 0700) != 0) return file_error("make the job's folder", folder);
+  const std::optional<JobUser>& user = config.user;
   if (user && ::chown(folder.c_str(), user->uid, user->gid) != 0) return file_error("give away", folder);
-  return ok();
+  return config.sandbox ? mount_harmless(folder) : ok();
 }
 
 // Everything that the child needs is made before the fork: in between only what is safe in a program with threads.
 class Child {
  public:
   // `docker_host`: instead of the runner's own, where it is not empty.
-  Child(const JobChildConfig& config, std::string folder, std::string docker_host, ActionCache& actions,
-        StopSource& stop)
+  Child(const JobChildConfig& config, std::string folder, const std::optional<Sandbox>& sandbox,
+        std::string docker_host, ActionCache& actions, StopSource& stop)
       : config_(config),
         folder_(std::move(folder)),
+        sandbox_(sandbox),
         docker_host_(std::move(docker_host)),
         actions_(actions),
         stop_(stop) {}
@@ -83,7 +86,7 @@ class Child {
     if (!input) return input.error();
     std::array<int, 2> line{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line.data()) != 0) return failure("make a socket");
-    line_ = FileDescriptor(line[0]);
+    desk_.emplace(FileDescriptor(line[0]), actions_);
     const FileDescriptor theirs(line[1]);
     const FileDescriptor program(::open(config_.program.c_str(), O_PATH | O_CLOEXEC));
     if (!program) return file_error("open", config_.program);
@@ -101,7 +104,10 @@ class Child {
     std::vector<char*> env;
     for (const std::string& variable : variables) env.push_back(const_cast<char*>(variable.c_str()));
     env.push_back(nullptr);
-    pid_ = ::fork();
+    // Not fork(): the child is the first process of its own, in a sandbox. Until it runs its program, nothing is done
+    // that fork() would make safe.
+    const int flags = sandbox_ ? Sandbox::clone_flags() : 0;
+    pid_ = static_cast<pid_t>(::syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0));
     if (pid_ < 0) return failure("start a process");
     if (pid_ == 0) run_child(input->get(), theirs.get(), program.get(), argv.data(), env.data());
     exit_event_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
@@ -113,12 +119,12 @@ class Child {
     give_up_at_ = Clock::now() + limit;
     while (true) {
       std::array<pollfd, 3> waited = {
-          pollfd{exit_event_.get(), POLLIN, 0}, pollfd{line_.get(), POLLIN, 0},
+          pollfd{exit_event_.get(), POLLIN, 0}, pollfd{desk_->descriptor(), POLLIN, 0},
           pollfd{stopping_ == StopLevel::kill ? -1 : stop_.descriptor(stopping_), POLLIN, 0}};
       ::poll(waited.data(), waited.size(), wait_ms());
       int status = 0;
       if (::waitpid(pid_, &status, WNOHANG) == pid_) return status;
-      if (waited[1].revents != 0) answer();
+      if (waited[1].revents != 0) desk_->read();
       push();
     }
   }
@@ -137,7 +143,8 @@ class Child {
     ::dup2(high_input, STDIN_FILENO);
     ::dup2(high_line, action_socket);
     // System V memory and message queues of its own. In a container the kernel may refuse; then jobs share them.
-    if (config_.user) ::unshare(CLONE_NEWIPC);
+    if (config_.user && !sandbox_) ::unshare(CLONE_NEWIPC);
+    if (sandbox_ && !sandbox_->enter()) ::_exit(job_broken);
     if (::chdir(folder_.c_str()) != 0 || (config_.user && !become(*config_.user))) ::_exit(job_broken);
     ::umask(022);
     ::syscall(SYS_execveat, high_program, "", argv, env, AT_EMPTY_PATH);
@@ -173,114 +180,49 @@ class Child {
     give_up_at_ = now + kill_grace;
   }
 
-  // A request for an action. Whatever it says, the answer is one line.
-  void answer() {
-    std::array<char, 4096> buffer{};
-    const ssize_t got = ::recv(line_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got <= 0 || asked_.size() > buffer.size()) {
-      if (got == 0 || asked_.size() > buffer.size()) line_ = FileDescriptor(-1);
-      return;
-    }
-    asked_ += std::string_view(buffer.data(), std::min(static_cast<std::size_t>(got), buffer.size()));
-    const std::size_t end = asked_.find('\n');
-    if (end == std::string::npos) return;
-    const Result<ActionRequest> request = action_request_from(std::string_view(asked_).substr(0, end));
-    asked_.erase(0, end + 1);
-    Result<FetchedAction> fetched =
-        request ? actions_.fetch(request->owner, request->name, request->ref) : Result<FetchedAction>(request.error());
-    const std::string line = action_answer(fetched) + "\n";
-    ::send(line_.get(), line.data(), line.size(), MSG_NOSIGNAL);
-  }
-
   const JobChildConfig& config_;
   const std::string folder_;
+  const std::optional<Sandbox>& sandbox_;
   const std::string docker_host_;
   ActionCache& actions_;
   StopSource& stop_;
   pid_t pid_ = -1;
-  FileDescriptor exit_event_{-1}, line_{-1};
-  std::string asked_;
+  FileDescriptor exit_event_{-1};
+  std::optional<ActionDesk> desk_;
   StopLevel stopping_ = StopLevel::none;
   std::optional<Clock::time_point> push_at_;
   Clock::time_point give_up_at_{};
 };
 
-// Containers, networks and volumes with the job's label.
-void remove_containers(const std::string& folder, const std::string& label) {
-  const char* path = std::getenv("PATH");
-  const std::string docker = find_program("docker", path == nullptr ? "/usr/bin:/bin" : path, "/");
-  if (docker.empty()) return;
-  StopSource never;
-  const auto run = [&](const std::vector<std::string>& arguments) {
-    ProcessRun what;
-    what.argv.push_back(docker);
-    what.argv.insert(what.argv.end(), arguments.begin(), arguments.end());
-    what.env = {fmt::format("PATH={}", path == nullptr ? "/usr/bin:/bin" : path), "HOME=" + folder};
-    std::string out;
-    what.on_output = [&out](std::string_view bytes) { out += bytes; };
-    what.on_error = [](std::string_view) {};
-    what.timeout = std::chrono::minutes(1);
-    const Result<ProcessEnd> end = run_process(what, never, StopLevel::none);
-    std::vector<std::string> ids;
-    for (const std::string& id : split(out, '\n')) {
-      if (end && end->exit_code == 0 && !id.empty()) ids.push_back(id);
-    }
-    return ids;
-  };
-  const auto remove = [&run](std::vector<std::string> command, const std::vector<std::string>& ids) {
-    if (ids.empty()) return;
-    command.insert(command.end(), ids.begin(), ids.end());
-    run(command);
-  };
-  remove({"rm", "--force", "--volumes"}, run({"ps", "-aq", "--filter", "label=" + label}));
-  remove({"network", "rm"}, run({"network", "ls", "-q", "--filter", "label=" + label}));
-  remove({"volume", "rm"}, run({"volume", "ls", "-q", "--filter", "label=" + label}));
+std::string plain_path(const std::string& path) {
+  return fs::absolute(path).lexically_normal().string();
 }
 
-// What a job's containers are known by. With a uid of its own that is part of it: two platforms on this machine may
-// have jobs of the same number.
-docker::Owner owner_of(std::string_view job_id, const std::optional<JobUser>& user) {
-  const bool own = user && user->own;
-  return {std::string(container_label), own ? fmt::format("{}.{}", job_id, user->uid) : std::string(job_id)};
+// nullopt: the job has none. `socket`: of Docker, empty for none.
+Result<std::optional<Sandbox>> sandbox_of(const JobChildConfig& config, const std::string& folder,
+                                          const std::string& socket) {
+  if (!config.sandbox) return std::optional<Sandbox>();
+  SandboxConfig wanted;
+  wanted.work_folder = plain_path(config.work_folder);
+  wanted.job_folder = plain_path(folder);
+  wanted.docker_socket = socket;
+  wanted.shared = config.shared;
+  if (!config.place.action_folder.empty()) wanted.shared.push_back(plain_path(config.place.action_folder));
+  Result<Sandbox> made = Sandbox::prepare(wanted);
+  if (!made) return made.error();
+  return std::optional(std::move(*made));
 }
 
-// The job's socket, where its user is its own and the engine is on this machine; nullptr: it uses the engine's own, if
-// its user may.
-Result<std::unique_ptr<docker::Gate>> docker_of(const JobChildConfig& config, const std::string& folder,
-                                                std::string_view job_id) {
-  if (!config.user || !config.user->own) return std::unique_ptr<docker::Gate>();
-  docker::GateConfig gate;
-  if (const char* host = std::getenv("DOCKER_HOST"); host != nullptr && *host != '\0') {
-    const std::string_view address = host;
-    if (!address.starts_with("unix://")) return std::unique_ptr<docker::Gate>();
-    gate.engine_socket = address.substr(7);
-  }
-  const std::string sockets(docker::socket_folder);
-  if (const Result<void> made = make_folder(sockets, 0711); !made) return made.error();
-  gate.socket = fmt::format("{}/{}.sock", sockets, config.user->uid);
-  gate.pins = fmt::format("{}/{}.folders", sockets, config.user->uid);
-  gate.uid = config.user->uid;
-  gate.gid = config.user->gid;
-  gate.owner = owner_of(job_id, config.user);
-  gate.job_folder = fs::absolute(folder).lexically_normal().string();
-  if (!config.place.action_folder.empty()) {
-    gate.shared_folder = fs::absolute(config.place.action_folder).lexically_normal().string();
-  }
-  gate.buildx = config.buildx;
-  return docker::Gate::open(std::move(gate));
-}
-
-void clean_up(const std::string& folder, std::string_view job_id, const std::optional<JobUser>& user, bool orderly,
-              bool has_containers) {
+// `docker`: nullptr where all that is left there has been removed.
+void clean_up(const std::string& folder, const std::optional<JobUser>& user, bool orderly, JobDocker* docker) {
   if (user) {
     end_processes_of(*user);
     delete_files_of(*user);
   }
+  // Of a sandbox the kernel has ended all with the first one.
   if (!orderly) end_processes_in(folder);
-  if (has_containers || ::access((folder + "/containers").c_str(), F_OK) == 0) {
-    const docker::Owner owner = owner_of(job_id, user);
-    remove_containers(folder, fmt::format("{}={}", owner.label, owner.value));
-  }
+  if (docker != nullptr) docker->close();
+  unmount(folder);
   delete_folder(folder);
 }
 
@@ -303,11 +245,16 @@ JobChildEnd run_job_child(const JobChildConfig& config, const JobMessage& messag
                           StopSource& stop) {
   const std::string id = fmt::format("{}", message.job_id);
   const std::string folder = fmt::format("{}/job-{}", config.work_folder, id);
-  if (const Result<void> made = make_job_folder(folder, config.user); !made) return {false, made.error().message};
-  Result<std::unique_ptr<docker::Gate>> gate = docker_of(config, folder, id);
-  if (!gate) return {false, "no Docker socket for the job: " + gate.error().message};
-  const std::string socket = *gate ? fmt::format("unix://{}/{}.sock", docker::socket_folder, config.user->uid) : "";
-  Child child(config, folder, socket, actions, stop);
+  if (const Result<void> made = make_job_folder(folder, config); !made) return {false, made.error().message};
+  Result<JobDocker> docker = JobDocker::open(config, folder, id);
+  if (!docker) return {false, docker.error().message};
+  const std::string socket = docker->socket();
+  const auto sandbox = sandbox_of(config, folder, socket);
+  if (!sandbox) {
+    docker->close();
+    return {false, "no sandbox for the job: " + sandbox.error().message};
+  }
+  Child child(config, folder, *sandbox, socket.empty() ? "" : "unix://" + socket, actions, stop);
   JobChildEnd end;
   if (const Result<void> started = child.start(message); !started) {
     end.reason = started.error().message;
@@ -315,30 +262,17 @@ JobChildEnd run_job_child(const JobChildConfig& config, const JobMessage& messag
     const auto limit = std::chrono::seconds(message.timeout_s) + cancel_grace + std::chrono::minutes(1);
     end = judge(child.wait(limit));
   }
-  const bool has_containers = *gate && (*gate)->made_any();
-  // Before its containers go, so that none of them makes another.
-  gate->reset();
-  clean_up(folder, id, config.user, end.delivered, has_containers);
+  clean_up(folder, config.user, end.delivered, &*docker);
   return end;
 }
 
 void clean_up_after_all(const std::string& work_folder) {
+  clean_up_docker(work_folder);
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(work_folder, failed)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("job-")) continue;
-    struct stat about {};
-    const bool known = ::lstat(entry.path().c_str(), &about) == 0;
-    const std::string id = name.substr(4);
-    if (known && about.st_uid >= first_job_uid && about.st_uid < first_job_uid + max_job_uids) {
-      // Of its containers only: the uid may be another runner's by now.
-      JobUser was;
-      was.uid = about.st_uid;
-      was.own = true;
-      const docker::Owner owner = owner_of(id, was);
-      remove_containers(entry.path().string(), fmt::format("{}={}", owner.label, owner.value));
-    }
-    clean_up(entry.path().string(), id, std::nullopt, false, false);
+    const bool folder = entry.symlink_status(failed).type() == fs::file_type::directory;
+    if (!folder || !entry.path().filename().string().starts_with("job-")) continue;
+    clean_up(entry.path().string(), std::nullopt, false, nullptr);
   }
 }
 

@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "actions/protocol/fields.h"
+#include "actions/runner/action_line.h"
 #include "actions/runner/channel.h"
 #include "actions/runner/job_runner.h"
 #include "actions/runner/process.h"
@@ -19,8 +19,6 @@
 
 namespace kaapi::actions::runner {
 namespace {
-
-constexpr std::size_t max_line_bytes = 64UL * 1024;
 
 Result<std::string> read_all(int descriptor, std::size_t limit) {
   std::string text;
@@ -34,28 +32,6 @@ Result<std::string> read_all(int descriptor, std::size_t limit) {
     if (text.size() > limit) return make_error(errc::too_large, fmt::format("the job has more than {} bytes", limit));
   }
 }
-
-// Asks the runner, which fetches for all jobs.
-class AskedActions final : public ActionSource {
- public:
-  Result<FetchedAction> fetch(std::string_view owner, std::string_view name, std::string_view ref) override {
-    const std::string request = action_request(owner, name, ref) + "\n";
-    if (::write(action_socket, request.data(), request.size()) != static_cast<ssize_t>(request.size())) return gone();
-    std::string line;
-    while (line.size() < max_line_bytes) {
-      char c = '\0';
-      const ssize_t got = ::read(action_socket, &c, 1);
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return gone();
-      if (c == '\n') return action_answer_from(line);
-      line += c;
-    }
-    return gone();
-  }
-
- private:
-  static Error gone() { return make_error(errc::unavailable, "the runner does not answer; it may have been stopped"); }
-};
 
 // Turns SIGTERM and SIGINT into a cancellation, and a second one into the end.
 class SignalWatch {
@@ -123,37 +99,9 @@ int broken(const Error& error) {
 
 }  // namespace
 
-std::string action_request(std::string_view owner, std::string_view name, std::string_view ref) {
-  return json::serialize(json::object{{"owner", owner}, {"name", name}, {"ref", ref}});
-}
-
-Result<ActionRequest> action_request_from(std::string_view line) {
-  const Result<json::value> value = parse_json(line);
-  if (!value) return value.error();
-  ActionRequest request;
-  Fields fields(*value, "request for an action");
-  fields.read("owner", request.owner);
-  fields.read("name", request.name);
-  fields.read("ref", request.ref);
-  if (const Result<void> done = fields.done(); !done) return done.error();
-  return request;
-}
-
-std::string action_answer(const Result<FetchedAction>& fetched) {
-  if (fetched) return json::serialize(json::object{{"folder", fetched->folder}, {"commit", fetched->commit}});
-  return json::serialize(json::object{{"code", fetched.error().code}, {"message", fetched.error().message}});
-}
-
-Result<FetchedAction> action_answer_from(std::string_view line) {
-  const Result<json::value> value = parse_json(line);
-  if (!value) return value.error();
-  if (find_member(*value, "folder") == nullptr) {
-    return make_error(string_member(*value, "code", errc::unavailable), string_member(*value, "message"));
-  }
-  return FetchedAction{string_member(*value, "folder"), string_member(*value, "commit")};
-}
-
 int run_job_process(BuiltInFinder find_builtin) {
+  // Steps run as the same user: they shall not look into this process, which knows the runner's own token.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // No step may hold the line to the runner.
   ::fcntl(action_socket, F_SETFD, FD_CLOEXEC);
   // The runner's death ends its jobs.
@@ -173,7 +121,7 @@ int run_job_process(BuiltInFinder find_builtin) {
   config.lost_after = std::chrono::milliseconds(input->place.lost_after_ms);
   Result<std::unique_ptr<Channel>> channel = Channel::open(std::move(config), stop);
   if (!channel) return broken(channel.error());
-  AskedActions actions;
+  AskedActions actions(action_socket, stop);
   ChannelReports reports(**channel);
   JobTools tools{actions, find_builtin, stop};
   if (const char* path = std::getenv("PATH"); path != nullptr && *path != '\0') tools.base_path = path;

@@ -34,7 +34,9 @@ std::string architecture() {
 
 class JobRunner {
  public:
-  JobRunner(JobState& job, JobReports& reports) : job_(job), reports_(reports), containers_(job) {}
+  JobRunner(JobState& job, JobReports& reports) : job_(job), reports_(reports), containers_(job) {
+    job_.containers = &containers_;
+  }
 
   Completion run() {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(job_.message.timeout_s);
@@ -47,7 +49,7 @@ class JobRunner {
       if (job_.status() == Outcome::success) wait_for_deployments();
     }
     run_posts();
-    if (job_.containers != nullptr) shown("Stop containers", [this] { return stop_containers(); });
+    if (containers_.any()) shown("Stop containers", [this] { return stop_containers(); });
     Completion completion;
     shown("Complete job", [&] {
       complete(completion);
@@ -104,12 +106,18 @@ class JobRunner {
     add_contexts();
     job_.log.line(fmt::format("Runner: {}\nJob: {}\nLabels: {}", job_.place.runner_name, job_.message.name,
                               fmt::join(job_.message.labels, ", ")));
+    for (const std::string& warning : job_.message.warnings) {
+      job_.log.warning(warning);
+      annotate(job_, {"warning", warning, "", "", 0, 0});
+    }
     if (const Result<void> env = evaluate_env(); !env) return failed(env.error().message);
     return fetch_actions();
   }
 
   void add_masks() {
-    add_mask(job_, job_.message.token);
+    for (const std::string* token : {&job_.message.token, &job_.message.git_token, &job_.message.id_request_token}) {
+      add_mask(job_, *token);
+    }
     for (const std::string& mask : job_.message.masks) add_mask(job_, mask);
     const auto secrets = job_.message.contexts.find("secrets");
     if (secrets == job_.message.contexts.end() || !secrets->value().is_object()) return;
@@ -136,7 +144,7 @@ class JobRunner {
     fill("job", job_.message.job);
     fill("run_id", fmt::format("{}", job_.message.run_id));
     fill("run_attempt", fmt::format("{}", job_.message.attempt));
-    github.set("token", job_.message.token);
+    github.set("token", job_.message.git_token);
     github.set("workspace", job_.paths.workspace);
     github.set("event_path", job_.paths.workflow + "/event.json");
     github.set("event", expression::from_json_value(job_.message.event));
@@ -149,7 +157,7 @@ class JobRunner {
     runner.set("arch", architecture());
     runner.set("temp", job_.paths.temp);
     runner.set("tool_cache", job_.paths.tools);
-    runner.set("environment", "self-hosted");
+    runner.set("environment", job_.message.runner_environment);
     for (const char* context : {"secrets", "vars"}) {
       if (expression::to_text(job_.contexts[context]["ACTIONS_STEP_DEBUG"]) == "true") job_.debug = true;
     }
@@ -183,6 +191,10 @@ class JobRunner {
     for (const workflow::Step& step : job_.job.steps) {
       if (!step.uses || step.uses->kind != workflow::ActionReference::Kind::repository) continue;
       const auto resolved = resolve_action(job_, *step.uses);
+      if (!resolved && resolved.error().code == errc::cancelled) {
+        job_.scope.failed = true;  // nothing of it runs
+        return {Outcome::cancelled, resolved.error().message};
+      }
       if (!resolved) return failed(resolved.error().message);
       job_.log.line(fmt::format("{} {}", (*resolved)->builtin != nullptr ? "Built in:" : "Fetched:", step.uses->text));
     }
@@ -190,7 +202,6 @@ class JobRunner {
   }
 
   StepEnd start_containers() {
-    job_.containers = &containers_;
     StepFrame frame{job_.scope, nullptr, "__containers"};
     frame.env = job_.env;
     frame.since = job_.stop.level();

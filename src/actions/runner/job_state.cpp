@@ -22,10 +22,10 @@ Outcome JobState::status() const {
   return scope.failed ? Outcome::failure : Outcome::success;
 }
 
-std::string JobState::search_path() const {
+std::string JobState::search_path(std::string_view last) const {
   std::string path = paths.bin;
   for (const std::string& folder : added_paths) path.append(":").append(folder);
-  return path.append(":").append(base_path);
+  return path.append(":").append(last);
 }
 
 std::string JobState::unique(std::string_view prefix) {
@@ -57,10 +57,12 @@ Value StepEnvironment::github() const {
   if (const auto found = job_.contexts.find("github"); found != job_.contexts.end()) {
     if (found->second.is(expression::Kind::object)) github = found->second.object();
   }
+  for (const char* url : {"server_url", "api_url", "graphql_url"}) {
+    if (const Value* found = github.find(url)) github.set(url, job_.containers->to_inside(expression::to_text(*found)));
+  }
   github.set("action", action_);
   if (!scope_.action_path.empty()) {
-    const bool inside = job_.containers != nullptr;
-    github.set("action_path", inside ? job_.containers->to_inside(scope_.action_path) : scope_.action_path);
+    github.set("action_path", job_.containers->to_inside(scope_.action_path));
   }
   if (!scope_.action_repository.empty()) {
     github.set("action_repository", scope_.action_repository);
@@ -71,7 +73,7 @@ Value StepEnvironment::github() const {
 }
 
 Value StepEnvironment::job() const {
-  Object job = job_.containers == nullptr ? Object() : job_.containers->context();
+  Object job = job_.containers->context();
   job.set("status", outcome_text(job_.status()));
   return Value(std::move(job));
 }
@@ -84,7 +86,7 @@ Result<bool> StepEnvironment::status(expression::Function function, std::span<co
   if (!jobs.empty()) {
     return make_error(errc::invalid, "the condition of a step: a status function takes no arguments here");
   }
-  const bool cancelled = job_.cancelled();
+  const bool cancelled = job_.cancelled() && !scope_.began_cancelled;
   switch (function) {
     case expression::Function::success:
       return !cancelled && !scope_.failed;

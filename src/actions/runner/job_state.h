@@ -41,6 +41,7 @@ struct Scope {
   std::string action_path;                    // the action's folder
   std::string action_repository, action_ref;  // where it was fetched from
   bool failed = false;
+  bool began_cancelled = false;  // of an action that runs although the job was cancelled: that is not its own status
   std::vector<std::pair<std::string, expression::Value>> results;  // the `steps` context
 };
 
@@ -74,16 +75,19 @@ struct JobState {
   Scope scope{};
   std::vector<PostStep> posts{};
   std::map<const workflow::Step*, std::shared_ptr<Texts>> pre_states{};  // of actions with a step before all others
+  // By "owner/name@ref": a tag that moves while the job runs does not give it two versions of an action.
+  std::map<std::string, FetchedAction> fetched{};
   std::vector<Annotation> annotations{};
   std::string summary{};
   bool annotations_cut = false;
   bool debug = false;                   // ACTIONS_STEP_DEBUG
-  JobContainers* containers = nullptr;  // nullptr: none
+  JobContainers* containers = nullptr;  // never nullptr once the job runs
   std::int64_t counter = 0;             // makes names of files and containers unique within the job
 
   bool cancelled() const { return stop.level() != StopLevel::none; }
-  Outcome status() const;           // so far
-  std::string search_path() const;  // PATH for steps
+  Outcome status() const;  // so far
+  // PATH for steps: ours, what steps wrote to GITHUB_PATH, and then `last`.
+  std::string search_path(std::string_view last) const;
   std::string unique(std::string_view prefix);
 };
 

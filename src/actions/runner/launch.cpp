@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "actions/docker/gate.h"
 #include "actions/protocol/deployments.h"
 #include "actions/runner/containers.h"
 #include "actions/runner/step_frame.h"
@@ -92,7 +93,7 @@ void add_id_token(const JobState& job, Texts& env) {
   // The toolkit appends "&audience=...", so there must be a query already.
   env["ACTIONS_ID_TOKEN_REQUEST_URL"] =
       fmt::format("{}{}jobs/{}/id-token?api-version=2.0", job.place.server_url, runner_api_path, job.message.job_id);
-  env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = job.message.token;
+  env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = job.message.id_request_token;
 }
 
 std::vector<std::string> assignments(const Texts& env) {
@@ -145,11 +146,14 @@ Texts process_env(const JobState& job, const StepFrame& frame) {
   env["AWS_ENDPOINT_URL"] = job.place.server_url;
   env["AWS_EXECUTION_ENV"] = execution_environment_of(job.message.job_id);
   if (!job.place.docker_buildkit.empty()) env["DOCKER_BUILDKIT"] = job.place.docker_buildkit;
+  // Testcontainers' helper asks for privileges that a job's containers do not have, and does without them.
+  const auto host = env.find("DOCKER_HOST");
+  if (host != env.end() && host->second.starts_with(fmt::format("unix://{}/", docker::socket_folder))) {
+    env["TESTCONTAINERS_RYUK_CONTAINER_PRIVILEGED"] = "false";
+  }
   for (const auto& [name, value] : frame.env) env[name] = value;
   const auto own_path = frame.env.find("PATH");
-  std::string path = job.search_path();
-  if (own_path != frame.env.end()) path = fmt::format("{}:{}", job.paths.bin, own_path->second);
-  env["PATH"] = std::move(path);
+  env["PATH"] = job.search_path(own_path == frame.env.end() ? job.base_path : own_path->second);
   add_github(job, frame, env);
   add_runner(job, env);
   add_id_token(job, env);
@@ -161,8 +165,10 @@ Result<ProcessEnd> launch(JobState& job, StepFrame& frame, const Launch& what) {
   Texts env = process_env(job, frame);
   for (const auto& [name, value] : what.env) env[name] = value;
   ProcessRun run;
-  if (job.containers != nullptr && job.containers->steps_inside() && !what.on_host) {
-    ContainerExec inside = job.containers->exec(what.argv, directory, env);
+  if (job.containers->steps_inside() && !what.on_host) {
+    const auto own_path = frame.env.find("PATH");
+    ContainerExec inside =
+        job.containers->exec(what.argv, directory, env, own_path == frame.env.end() ? "" : own_path->second);
     run.argv = std::move(inside.argv);
     run.env = std::move(inside.env);
   } else {

@@ -29,6 +29,14 @@ Shell shell_for(const std::string& name, bool has_bash) {
   return {name, ""};
 }
 
+// As GitHub's runner does it: the first error ends the script, and its exit code is that of the last program.
+std::string powershell(std::string_view script) {
+  return fmt::format(
+      "$ErrorActionPreference = 'stop'\n{}\nif ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) {{ exit "
+      "$LASTEXITCODE }}\n",
+      script);
+}
+
 void put_in(std::string& text, std::string_view mark, std::string_view value) {
   for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + value.size())) {
     text.replace(at, mark.size(), value);
@@ -76,9 +84,12 @@ void show(JobState& job, const StepFrame& frame, const std::string& script, cons
 
 std::string outside(const JobState& job, const std::string& directory) {
   if (directory.empty()) return job.paths.workspace;
-  if (job.containers != nullptr && job.containers->steps_inside()) {
-    if (directory == "/__w" || directory.starts_with("/__w/")) return job.paths.work + directory.substr(4);
-    if (directory.starts_with('/')) return directory;
+  if (job.containers->steps_inside()) {
+    // Elsewhere in the container is as good: the step runs there.
+    if (directory.starts_with('/')) {
+      const Result<std::string> on_host = job.containers->to_host(directory);
+      return on_host ? *on_host : directory;
+    }
   }
   return directory.starts_with('/') ? directory : fmt::format("{}/{}", job.paths.workspace, directory);
 }
@@ -97,7 +108,7 @@ StepEnd run_script(JobState& job, StepFrame& frame) {
   if (!shell_name) return fail(shell_name.error().message);
   const auto directory = chosen(job, frame, frame.step->working_directory, &Defaults::working_directory, environment);
   if (!directory) return fail(directory.error().message);
-  const bool inside = job.containers != nullptr && job.containers->steps_inside();
+  const bool inside = job.containers->steps_inside();
   // Images need not have bash; GitHub takes sh in containers.
   const bool has_bash = !inside && !find_program("bash", process_env(job, frame).at("PATH"), "/").empty();
   const Shell shell = shell_for(*shell_name, has_bash);
@@ -106,12 +117,13 @@ StepEnd run_script(JobState& job, StepFrame& frame) {
                             shell.command));
   }
   show(job, frame, *script, shell.command);
+  if (shell.extension == ".ps1") *script = powershell(*script);
   if (script->empty() || script->back() != '\n') *script += '\n';
   const Result<std::string> file = write_script(job, *script, shell.extension);
   if (!file) return fail(file.error().message);
   Launch what;
   what.argv = words_of(shell.command);
-  for (std::string& word : what.argv) put_in(word, "{0}", inside ? job.containers->to_inside(*file) : *file);
+  for (std::string& word : what.argv) put_in(word, "{0}", job.containers->to_inside(*file));
   what.directory = outside(job, *directory);
   StepEnd end = run_program(job, frame, std::move(what));
   ::unlink(file->c_str());

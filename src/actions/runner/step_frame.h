@@ -95,7 +95,7 @@ std::vector<std::string> words_of(std::string_view command);
 
 void set_output(JobState& job, StepFrame& frame, std::string_view name, std::string_view value);
 // For the steps that follow. Error: `Invalid` for a variable that may not be set.
-Result<void> set_env(JobState& job, StepFrame& frame, std::string_view name, std::string_view value);
+void set_env(JobState& job, StepFrame& frame, std::string_view name, std::string_view value);
 void add_path(JobState& job, std::string_view folder);
 void add_mask(JobState& job, std::string_view value);
 

@@ -144,21 +144,18 @@ void set_output(JobState& job, StepFrame& frame, std::string_view name, std::str
   frame.outputs.insert_or_assign(std::string(name), std::string(value));
 }
 
-Result<void> set_env(JobState& job, StepFrame& frame, std::string_view name, std::string_view value) {
-  const EnvRule rule = rule_for_env(name);
-  if (rule == EnvRule::refused) {
-    return make_error(errc::invalid, fmt::format("Can't store {} output parameter using '$GITHUB_ENV' command.", name));
-  }
-  if (rule == EnvRule::ignored) {
-    job.log.warning(fmt::format("The variable {} is the runner's own and keeps its value.", name));
-    return ok();
+void set_env(JobState& job, StepFrame& frame, std::string_view name, std::string_view value) {
+  if (!may_set_env(name)) {
+    // The step goes on, as on GitHub.
+    const std::string why = fmt::format("Can't store {} output parameter using '$GITHUB_ENV' command.", name);
+    job.log.error(why);
+    return annotate(job, {"error", why, "", "", 0, 0});
   }
   job.env.insert_or_assign(std::string(name), std::string(value));
   // Within a composite action the steps that follow see it although the step that uses the action has its own.
   for (Scope* scope = &frame.scope; scope != nullptr; scope = scope->above) {
     if (const auto own = scope->env.find(std::string(name)); own != scope->env.end()) own->second = value;
   }
-  return ok();
 }
 
 void add_path(JobState& job, std::string_view folder) {

@@ -1,12 +1,17 @@
 #include "actions/runner/stop.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <utility>
 
 namespace kaapi::actions::runner {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 void make_readable(int descriptor) {
   const std::uint64_t one = 1;
@@ -61,6 +66,25 @@ void StopSource::tick() {
   if (!deadline_ || std::chrono::steady_clock::now() < *deadline_) return;
   const StopLevel next = level_.load() == StopLevel::none ? StopLevel::cancel : StopLevel::kill;
   raise_locked(next, deadline_reason_);
+}
+
+bool StopSource::wait(StopLevel since, std::optional<SteadyTime> until, int readable) {
+  while (true) {
+    tick();
+    if (level() > since || level() == StopLevel::kill) return false;
+    const Clock::time_point now = Clock::now();
+    if (until && now >= *until) return true;
+    std::optional<SteadyTime> next = next_deadline();
+    if (until && (!next || *until < *next)) next = until;
+    int wait_ms = -1;
+    if (next) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - now).count();
+      wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+    }
+    std::array<pollfd, 2> waited = {pollfd{descriptor(since), POLLIN, 0}, pollfd{readable, POLLIN, 0}};
+    ::poll(waited.data(), waited.size(), wait_ms);
+    if (waited[1].revents != 0) return true;
+  }
 }
 
 }  // namespace kaapi::actions::runner

@@ -35,6 +35,9 @@ class StopSource {
   std::optional<SteadyTime> next_deadline() const;
   // Raises what is due.
   void tick();
+  // Waits until then (nullopt: for ever), or until `readable` has something to be read (-1: nothing). False: level() is
+  // above `since`.
+  bool wait(StopLevel since, std::optional<SteadyTime> until, int readable = -1);
 
  private:
   void raise_locked(StopLevel level, std::string reason);

@@ -10,10 +10,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "actions/protocol/runner_api.h"
 #include "actions/runner/process.h"
+#include "actions/runner/sandbox.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -45,6 +47,15 @@ std::string client_version() {
   StopSource never;
   const Result<ProcessEnd> end = run_process(what, never, StopLevel::none);
   return end && end->exit_code == 0 ? out : std::string();
+}
+
+Result<void> check_shared(const std::string& folder, const std::string& work_folder) {
+  const std::string plain = std::filesystem::path(folder).lexically_normal().string();
+  const bool whole = plain == "/" || (work_folder + "/").starts_with(plain + "/");
+  if (folder.starts_with('/') && !whole) return ok();
+  return make_error(errc::invalid,
+                    fmt::format("--share {}: expected the absolute path of a folder that the work folder {} is not in",
+                                folder, work_folder));
 }
 
 }  // namespace
@@ -122,6 +133,15 @@ Result<void> Supervisor::start() {
   actions_ = std::make_unique<ActionCache>(config_.actions_url, action_folder);
   std::signal(SIGPIPE, SIG_IGN);
   const std::string buildkit = docker_buildkit();
+  for (const std::string& folder : config_.shared) {
+    if (const Result<void> good = check_shared(folder, config_.work_folder); !good) return good.error();
+  }
+  const bool sandbox = config_.sandbox && can_sandbox();
+  if (!sandbox && ::geteuid() == 0) {
+    log::warn(
+        "runner", "jobs see this machine's files, as far as their modes let them, and share /tmp: {}",
+        config_.sandbox ? "the kernel does not let this process mount (it wants CAP_SYS_ADMIN)" : "--sandbox off");
+  }
   for (JobChildConfig& slot : slots) {
     slot.place.server_url = config_.server.url;
     slot.place.action_folder = action_folder;
@@ -130,6 +150,8 @@ Result<void> Supervisor::start() {
     slot.place.originals = config_.originals;
     slot.place.docker_buildkit = buildkit;
     slot.buildx = has_buildx();
+    slot.sandbox = slot.user && slot.user->own && sandbox;
+    slot.shared = config_.shared;
     slot.place.lost_after_ms = std::chrono::milliseconds(runner_lost_after).count();
     threads_.emplace_back([this, slot] { work(slot); });
   }
@@ -151,13 +173,43 @@ void Supervisor::stop() {
 void Supervisor::work(const JobChildConfig& slot) {
   std::chrono::milliseconds wait{0};
   while (!stopping()) {
+    if (leaves()) {
+      look_whether_alone();
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopping(); });
+      return;
+    }
     if (const std::optional<JobMessage> message = acquire(wait)) {
       run(slot, *message);
       continue;
     }
+    look_whether_alone();
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, wait, [this] { return stopping(); });
   }
+}
+
+void Supervisor::leave() {
+  const std::lock_guard lock(mutex_);
+  leaving_ = true;
+  changed_.notify_all();
+}
+
+bool Supervisor::leaves() {
+  const std::lock_guard lock(mutex_);
+  return leaving_;
+}
+
+void Supervisor::look_whether_alone() {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool unheard =
+        config_.alone_after.count() > 0 && std::chrono::steady_clock::now() - heard_ >= config_.alone_after;
+    if (!running_.empty() || !(leaving_ || unheard) || std::exchange(alone_, true)) return;
+    log::info("runner", "no job runs, and {}: this runner ends",
+              leaving_ ? "it was asked to leave then" : "the platform does not answer");
+  }
+  if (config_.on_alone) config_.on_alone();
 }
 
 // Waits for the answer, or for the runner's end.
@@ -184,7 +236,7 @@ std::optional<Supervisor::Answer> Supervisor::ask(const http::ClientRequest& req
   auto stream = client_.stream(request, std::move(callbacks));
   {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, acquire_limit, [&] { return over || stopping(); });
+    changed_.wait_for(lock, acquire_limit, [&] { return over || leaving_ || stopping(); });
   }
   // No callback runs any more after this.
   stream.reset();
@@ -204,6 +256,10 @@ std::optional<JobMessage> Supervisor::acquire(std::chrono::milliseconds& wait) {
   const std::optional<Answer> answer =
       ask(post(fmt::format("{}acquire", runner_api_path), config_.token, json::serialize(to_json(what))));
   std::string trouble;
+  if (answer && answer->status != 0 && answer->status < 500) {
+    const std::lock_guard lock(mutex_);
+    heard_ = std::chrono::steady_clock::now();
+  }
   if (!answer) {
     trouble = "no answer in time";
   } else if (answer->status == 204) {
@@ -249,6 +305,7 @@ void Supervisor::run(const JobChildConfig& slot, const JobMessage& message) {
   log::info("runner", "job {} is over", message.job_id);
   const std::lock_guard lock(mutex_);
   running_.erase(message.job_id);
+  heard_ = std::chrono::steady_clock::now();
 }
 
 // As far as it can be read: otherwise the platform offers it again until it gives up.

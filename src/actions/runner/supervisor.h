@@ -1,8 +1,10 @@
 #pragma once
 // `kaapi runner`: asks the platform for jobs, one for each of its slots, and runs them as child processes.
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,8 +34,13 @@ struct RunnerConfig {
   std::size_t slots = 2;                            // jobs at once, 1 to max_slots
   std::string work_folder;                          // made if missing; one runner at a time
   std::string job_user = "auto";                    // see slot_user()
+  bool sandbox = true;                              // where it can be: see Sandbox
+  std::vector<std::string> shared;                  // folders that jobs see besides, read-only
   std::string actions_url = "https://github.com";
   std::vector<std::string> originals;  // built-in actions to be fetched all the same; "all"
+  // Without jobs and without an answer of the platform for so long it calls `on_alone`, once. 0: never.
+  std::chrono::seconds alone_after{0};
+  std::function<void()> on_alone;
   std::string program = "/proc/self/exe";
   std::vector<std::string> arguments = {"kaapi", "run-job"};
 };
@@ -59,6 +66,8 @@ class Supervisor {
   Result<void> start();
   // Jobs end as cancelled; returns when they have.
   void stop();
+  // Takes no more jobs; `on_alone` is called when those that run are over. Thread-safe.
+  void leave();
   // No time for order: jobs are ended at once. Thread-safe.
   void hurry() { stop_.raise(StopLevel::kill, "the runner was stopped"); }
 
@@ -69,6 +78,8 @@ class Supervisor {
   std::optional<JobMessage> acquire(std::chrono::milliseconds& wait);
   std::optional<Answer> ask(const http::ClientRequest& request);
   void run(const JobChildConfig& slot, const JobMessage& message);
+  void look_whether_alone();
+  bool leaves();
   void refuse_job(const json::value& message, const std::string& reason);
   void report_broken(const JobMessage& message, const std::string& reason);
   bool stopping() const { return stop_.level() != StopLevel::none; }
@@ -82,6 +93,10 @@ class Supervisor {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<std::int64_t> running_;
+  std::chrono::steady_clock::time_point heard_ =
+      std::chrono::steady_clock::now();  // of the platform, or of a job's end
+  bool leaving_ = false;
+  bool alone_ = false;        // was told
   std::string last_trouble_;  // said once, not with every attempt
   std::vector<std::thread> threads_;
 };

@@ -4,17 +4,47 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <iterator>
 
 #include "actions/runner/process.h"
+#include "actions/runner/sandbox.h"
 #include "actions/runner/test_support.h"
 
 namespace kaapi::actions::runner {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
+
+// Processes on this machine whose command line has that text; a job counts its own ones from 1.
+std::vector<pid_t> processes_with(std::string_view text) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto process = parse_number(entry.path().filename().string());
+    std::ifstream file(entry.path() / "cmdline");
+    const std::string line{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    if (process && line.find(text) != std::string::npos) found.push_back(static_cast<pid_t>(*process));
+  }
+  return found;
+}
+
+// The job processes of this one.
+std::vector<pid_t> job_processes() {
+  std::vector<pid_t> children;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "children");
+    for (pid_t child = 0; file >> child;) children.push_back(child);
+  }
+  return children;
+}
 
 struct Rig {
   FakePlatform platform;
@@ -25,8 +55,14 @@ struct Rig {
     // Job users pass through.
     std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
   }
-  void start(std::size_t slots = 1) {
+  // What the jobs see too.
+  std::string shared() const { return folder.file("shared"); }
+  std::promise<void> told_alone;
+  std::future<void> alone = told_alone.get_future();
+  void start(std::size_t slots = 1, std::chrono::seconds alone_after = std::chrono::seconds(0)) {
     RunnerConfig config;
+    config.alone_after = alone_after;
+    config.on_alone = [this] { told_alone.set_value(); };
     config.server = parse_server_address(platform.url()).value();
     config.token = "runner-token";
     config.name = "r1";
@@ -35,6 +71,8 @@ struct Rig {
     config.work_folder = folder.file("work");
     config.program = KAAPI_JOB_PROGRAM;
     config.arguments = {"job"};
+    std::filesystem::create_directory(shared());
+    config.shared = {shared()};
     supervisor.emplace(config);
     const Result<void> started = supervisor->start();
     ASSERT_TRUE(started) << started.error().message;
@@ -44,10 +82,11 @@ struct Rig {
 TEST(Supervisor, RunsAJobAndTidiesUp) {
   Rig rig;
   rig.start();
-  // It leaves a process behind, which says who it is.
+  // It leaves a process behind, with a name that no other has.
+  const std::string stray = fmt::format("left-by-{}", ::getpid());
   rig.platform.offer(message_of(
-      job_of("- run: |\n    id -u; stat -c %a $RUNNER_WORKSPACE/../..; echo done\n    setsid tail -f "
-             "/dev/null > /dev/null 2>&1 &\n    echo left=$(mktemp -d /tmp/kaapi-left.XXXXXX) ok\n    echo stray=$!")));
+      job_of("- run: |\n    id -u; stat -c %a $RUNNER_WORKSPACE/../..; echo done\n    (exec -a " + stray +
+             " setsid tail -f /dev/null > /dev/null 2>&1 &)\n    echo left=$(mktemp -d /tmp/kaapi-left.XXXXXX) ok")));
   const auto completion = rig.platform.wait_completion();
   ASSERT_TRUE(completion);
   EXPECT_EQ(completion->conclusion, "success") << rig.platform.log_text();
@@ -68,13 +107,76 @@ TEST(Supervisor, RunsAJobAndTidiesUp) {
   } else {
     std::filesystem::remove_all(path);
   }
-  // The first one is the script, as the log shows it.
-  const std::size_t at = log.rfind("stray=") + std::string_view("stray=").size();
-  const auto stray = parse_number(log.substr(at, log.find('\n', at) - at));
-  ASSERT_TRUE(stray) << log;
-  EXPECT_NE(::kill(static_cast<pid_t>(*stray), 0), 0) << "the process that the job left runs on";
+  EXPECT_TRUE(processes_with(stray).empty()) << "the process that the job left runs on";
   EXPECT_EQ(rig.platform.acquires.at(0).name, "r1");
   EXPECT_EQ(rig.platform.steps.at(1).conclusion, "success");
+}
+
+TEST(Supervisor, StepsDoNotLookIntoTheProcessOfTheirJob) {
+  Rig rig;
+  rig.start();
+  // It has the runner's own token, in its memory and in what it was given.
+  rig.platform.offer(message_of(
+      job_of("- run: |\n    for what in environ fd/0 mem maps; do\n      if (: < /proc/$PPID/$what) 2> /dev/null; then "
+             "echo $what is open; fi\n    done\n    ls /proc/$PPID/fd 2> /dev/null || echo closed")));
+  const auto completion = rig.platform.wait_completion();
+  ASSERT_TRUE(completion);
+  EXPECT_THAT(rig.platform.log_text(), HasSubstr("\nclosed\n"));
+  EXPECT_THAT(rig.platform.log_text(), Not(testing::ContainsRegex("\n(environ|fd/0|mem|maps) is open\n")));
+  rig.supervisor->stop();
+}
+
+TEST(Supervisor, JobsSeeTheMachinesProgramsAndTheirOwnFilesOnly) {
+  if (::geteuid() != 0) {
+    EXPECT_FALSE(can_sandbox());
+    return;
+  }
+  ASSERT_TRUE(can_sandbox()) << "root must be allowed to mount here (CAP_SYS_ADMIN)";
+  const std::string others = fmt::format("/tmp/kaapi-others.{}", ::getpid());
+  std::filesystem::create_directories(others);
+  Rig rig;
+  rig.start();
+  rig.platform.offer(message_of(job_of(R"sh(- run: |
+    no() { if "$@" > /dev/null 2>&1; then echo "PASSED $*"; else echo "no $*"; fi; }
+    no ls -d )sh" + others + R"sh(
+    no ls /root
+    no ls /home
+    no test -s /etc/shadow
+    no ls -d /run/docker.sock /run/dbus
+    no ls )sh" + rig.folder.path() + R"sh(/work/actions/..//.lock
+    no touch /usr/bin/x /etc/x /x /opt/x
+    no sh -c 'echo 1 > /proc/sys/kernel/core_pattern'
+    no test -e /dev/sda -o -e /dev/vda -o -e /dev/mem
+    no mount -t tmpfs none /tmp
+    for folder in /tmp /var/tmp /dev/shm; do echo mine > $folder/kaapi-mine; done
+    stat -c %a /tmp; cat /tmp/kaapi-mine; ls $RUNNER_TEMP > /dev/null && echo "still here"
+    echo "processes: $(ls -d /proc/[0-9]* | wc -l)"; echo hello > /dev/null; head -c 4 /dev/urandom | wc -c
+    git --version > /dev/null && getent hosts localhost > /dev/null && echo "programs run"
+)sh")));
+  const auto completion = rig.platform.wait_completion();
+  std::filesystem::remove_all(others);
+  ASSERT_TRUE(completion);
+  const std::string log = rig.platform.log_text();
+  EXPECT_EQ(completion->conclusion, "success") << log;
+  EXPECT_THAT(log, testing::Not(HasSubstr("\nPASSED "))) << log;
+  EXPECT_THAT(log, HasSubstr("\n1777\nmine\nstill here\n"));
+  EXPECT_THAT(log, testing::ContainsRegex("\nprocesses: [1-9]\n4\nprograms run\n"));
+  for (const char* path : {"/tmp/kaapi-mine", "/var/tmp/kaapi-mine", "/dev/shm/kaapi-mine"})
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// A container's root could make either in a folder of the job; neither has any power there.
+TEST(Supervisor, FilesOfAJobMakeNobodyRoot) {
+  if (::geteuid() != 0) return;
+  TestDirectory folder;
+  ASSERT_TRUE(mount_harmless(folder.path()));
+  EXPECT_EQ(::mknod(folder.file("disk").c_str(), S_IFBLK | 0666, makedev(8, 0)), 0);
+  EXPECT_LT(::open(folder.file("disk").c_str(), O_RDONLY), 0);
+  EXPECT_EQ(errno, EACCES);
+  struct statvfs about {};
+  ASSERT_EQ(::statvfs(folder.path().c_str(), &about), 0);
+  EXPECT_TRUE((about.f_flag & ST_NOSUID) != 0 && (about.f_flag & ST_NODEV) != 0);
+  unmount(folder.path());
 }
 
 TEST(Supervisor, ANamedUserHasItsOwnGroups) {
@@ -91,7 +193,9 @@ TEST(Supervisor, ANamedUserHasItsOwnGroups) {
 TEST(Supervisor, TellsOfAJobProcessThatDies) {
   Rig rig;
   rig.start();
-  rig.platform.offer(message_of(job_of("- run: kill -9 $PPID; exec tail -f /dev/null")));
+  rig.platform.offer(message_of(job_of("- run: echo ready; exec tail -f /dev/null")));
+  ASSERT_TRUE(rig.platform.wait([&] { return rig.platform.log.find(" ready\n") != std::string::npos; }));
+  for (const pid_t process : job_processes()) ::kill(process, SIGKILL);
   const auto completion = rig.platform.wait_completion();
   ASSERT_TRUE(completion);
   EXPECT_EQ(completion->conclusion, "failure");
@@ -137,7 +241,7 @@ TEST(Supervisor, StoppingCancelsItsJobs) {
 TEST(Supervisor, JobsGoOnWhileThePlatformIsAway) {
   Rig rig;
   rig.start();
-  const std::string gate = rig.folder.file("gate");
+  const std::string gate = rig.shared() + "/gate";
   ASSERT_EQ(::mkfifo(gate.c_str(), 0666), 0);
   std::filesystem::permissions(gate, std::filesystem::perms(0666));
   rig.platform.offer(message_of(job_of("- run: echo ready; read x < " + gate + "; echo after")));
@@ -164,6 +268,30 @@ TEST(Supervisor, AJobThatThePlatformDoesNotKnowIsEnded) {
   rig.supervisor->stop();
   EXPECT_FALSE(std::filesystem::exists(rig.folder.file("work/job-11")));
   EXPECT_FALSE(rig.platform.completion);
+}
+
+TEST(Supervisor, OneThatLeavesEndsItsJobsAndTakesNoOther) {
+  Rig rig;
+  rig.start();
+  const std::string gate = rig.shared() + "/gate";
+  ASSERT_EQ(::mkfifo(gate.c_str(), 0666), 0);
+  std::filesystem::permissions(gate, std::filesystem::perms(0666));
+  rig.platform.offer(message_of(job_of("- run: echo ready; read x < " + gate + "; echo after")));
+  ASSERT_TRUE(rig.platform.wait([&] { return rig.platform.log.find(" ready\n") != std::string::npos; }));
+  rig.supervisor->leave();
+  EXPECT_EQ(rig.alone.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  std::ofstream(gate) << "go\n";
+  const auto completion = rig.platform.wait_completion();
+  ASSERT_TRUE(completion);
+  EXPECT_EQ(completion->conclusion, "success");
+  EXPECT_EQ(rig.alone.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+}
+
+TEST(Supervisor, OneWithoutJobsWhosePlatformIsAwayEnds) {
+  Rig rig;
+  rig.platform.fail_with(503);
+  rig.start(1, std::chrono::seconds(1));
+  EXPECT_EQ(rig.alone.wait_for(std::chrono::seconds(30)), std::future_status::ready);
 }
 
 TEST(Supervisor, OneRunnerForAFolder) {

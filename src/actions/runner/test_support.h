@@ -65,6 +65,8 @@ inline JobMessage message_of(std::string_view workflow) {
   message.run_id = 7;
   message.job_id = 11;
   message.token = "job-token-0123456789";
+  message.git_token = "git-token-0123456789";
+  message.id_request_token = "id-request-0123456789";
   message.name = "build";
   message.repository = "kaapi/demo";
   message.workflow_path = ".github/workflows/ci.yml";

@@ -4,13 +4,18 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 
+#include "actions/runner/patience.h"
 #include "base/file_descriptor.h"
 #include "base/text.h"
 
 namespace kaapi::actions::runner {
 namespace {
+
+constexpr long status_not_ready = 503;
 
 struct Exchange {
   const Transfer& what;
@@ -103,16 +108,26 @@ Error explain(CURLcode code, const Exchange& exchange) {
   return make_error(errc::unavailable, fmt::format("the platform cannot be reached: {}", curl_easy_strerror(code)));
 }
 
-}  // namespace
+// Not there, or gone in the middle, as it is while it restarts.
+bool is_away(CURLcode code) {
+  constexpr std::array<CURLcode, 6> codes = {CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_GOT_NOTHING,
+                                             CURLE_SEND_ERROR,           CURLE_RECV_ERROR,      CURLE_PARTIAL_FILE};
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
 
-Result<ActionHost::Answer> transfer(const Transfer& what) {
+struct Attempt {
+  Result<ActionHost::Answer> answer;
+  bool away = false;
+};
+
+Attempt attempt(const Transfer& what) {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    return make_error(errc::unavailable, "libcurl cannot be used; install it: apt install libcurl4");
+    return {make_error(errc::unavailable, "libcurl cannot be used; install it: apt install libcurl4")};
   }
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(), &curl_easy_cleanup);
-  if (!handle) return make_error(errc::unavailable, "libcurl cannot be used; install it: apt install libcurl4");
+  if (!handle) return {make_error(errc::unavailable, "libcurl cannot be used; install it: apt install libcurl4")};
   Exchange exchange{what, handle.get()};
-  if (const Result<void> opened = open_files(exchange); !opened) return opened.error();
+  if (const Result<void> opened = open_files(exchange); !opened) return {opened.error()};
   curl_slist* list = curl_slist_append(nullptr, ("Authorization: Bearer " + what.token).c_str());
   // Without it every upload waits for a "100 Continue".
   list = curl_slist_append(list, "Expect:");
@@ -144,11 +159,23 @@ Result<ActionHost::Answer> transfer(const Transfer& what) {
   }
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, what.method.c_str());
   const CURLcode code = curl_easy_perform(curl);
-  if (code != CURLE_OK) return explain(code, exchange);
+  if (code != CURLE_OK) return {explain(code, exchange), is_away(code)};
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   exchange.answer.status = static_cast<int>(status);
-  return std::move(exchange.answer);
+  return {std::move(exchange.answer), status == status_not_ready};
+}
+
+}  // namespace
+
+Result<ActionHost::Answer> transfer(const Transfer& what) {
+  Patience patience(what.lost_after);
+  while (true) {
+    Attempt made = attempt(what);
+    const auto pause = made.away ? patience.not_answered(std::chrono::steady_clock::now()) : std::nullopt;
+    if (!pause) return std::move(made.answer);
+    if (what.pause && !what.pause(*pause)) return make_error(errc::cancelled, "the step was cancelled");
+  }
 }
 
 }  // namespace kaapi::actions::runner

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "actions/runs/environment_rules.h"
 #include "actions/runs/expand.h"
 #include "actions/runs/scope.h"
 #include "actions/workflow/call.h"
@@ -17,6 +18,15 @@ using expression::Object;
 using expression::Value;
 using workflow::JobDecision;
 using workflow::Workflow;
+
+// True when that is new.
+bool set(Job& job, Status status, std::string reason) {
+  if (job.status == status && job.reason == reason) return false;
+  job.status = status;
+  job.reason = std::move(reason);
+  job.changed = true;
+  return true;
+}
 
 class Advance {
  public:
@@ -102,7 +112,7 @@ class Advance {
       with_needs.set("needs", workflow::needs_context(file, job, state));
       Expanded expanded = expand(job, files_, with_needs, max_run_jobs - std::min(max_run_jobs, run_.jobs.size()));
       if (expanded.jobs.empty()) {
-        add(placeholder(scope, job, expanded.outcome, std::move(expanded.why)));
+        add(placeholder(scope, job, Outcome::failure, std::move(expanded.why)));
         continue;
       }
       for (Job& made : expanded.jobs) add_expanded(scope, std::move(made));
@@ -179,30 +189,11 @@ class Advance {
     return false;
   }
 
-  bool set(Job& job, Status status, std::string reason) const {
-    if (job.status == status && job.reason == reason) return false;
-    job.status = status;
-    job.reason = std::move(reason);
-    job.changed = true;
-    return true;
-  }
-
   // What stands between a job and the queue: the environment's protection, max-parallel, its concurrency group.
   bool gate(Job& job) {
-    if (!job.environment.empty() && !job.environment_checked) {
-      job.changed = true;
-      if (!check_environment(job)) return true;
-    }
-    if (!job.reviewers.empty() && !job.approved) {
-      return set(job, Status::waiting,
-                 fmt::format("waits for a review of the environment {} by {}: kaapi run approve {}", job.environment,
-                             fmt::join(job.reviewers, " or "), run_.id));
-    }
-    if (job.wait_until && *job.wait_until > now_) {
-      return set(job, Status::waiting,
-                 fmt::format("waits until {}: the wait timer of the environment {}", format_time(*job.wait_until),
-                             job.environment));
-    }
+    const Status before = job.status;
+    const std::string why = job.reason;
+    if (!may_enter_environment(run_, job, facts_, now_)) return job.status != before || job.reason != why;
     // Who waits in a group has taken its turn of the matrix already.
     if (job.max_parallel > 0 && job.group.state == GroupPlace::State::none && running_beside(job) >= job.max_parallel) {
       return set(job, Status::pending,
@@ -218,26 +209,6 @@ class Advance {
     }
     job.queued = now_;
     return set(job, Status::queued, fmt::format("waits for a runner with the labels {}", fmt::join(job.labels, ", ")));
-  }
-
-  bool check_environment(Job& job) const {
-    job.environment_checked = true;
-    const Result<Protection> protection = facts_.protection(run_.repository, job.environment);
-    if (!protection) {
-      complete(job, Outcome::failure,
-               fmt::format("the rules of the environment {} cannot be read: {}", job.environment,
-                           protection.error().message),
-               now_);
-      return false;
-    }
-    if (const auto refused = facts_.refusal(*protection, job.environment, run_.ref, run_.ref_protected)) {
-      complete(job, Outcome::failure, *refused, now_);
-      return false;
-    }
-    job.reviewers = protection->reviewers;
-    job.prevent_self_review = protection->prevent_self_review;
-    if (protection->wait.count() > 0) job.wait_until = now_ + protection->wait;
-    return true;
   }
 
   std::int64_t running_beside(const Job& job) const {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "actions/protocol/actor.h"
+#include "actions/runs/environment_rules.h"
 #include "actions/runs/scope.h"
 #include "base/text.h"
 
@@ -46,13 +48,22 @@ std::optional<std::string> Board::full() const {
   return fmt::format("{} jobs are not over yet, which is the limit: cancel some runs, or wait", jobs);
 }
 
-Board::Active& Board::add(Run run, std::shared_ptr<const RunFiles> files, Time now) {
-  const std::int64_t id = run.id;
-  for (Job& job : run.jobs) job.heard = now;
-  Active& active = active_.insert_or_assign(id, Active{std::move(run), std::move(files)}).first->second;
+Board::Active& Board::put(Active one, Time now) {
+  const std::int64_t id = one.run.id;
+  for (Job& job : one.run.jobs) job.heard = now;
   open_.insert(id);
+  return active_.insert_or_assign(id, std::move(one)).first->second;
+}
+
+Board::Active& Board::add(Run run, std::shared_ptr<const RunFiles> files, Time now) {
+  Active& active = put(Active{std::move(run), std::move(files)}, now);
   settle(now);
   return active;
+}
+
+void Board::restore(std::vector<Active> kept, Time now) {
+  for (Active& one : kept) put(std::move(one), now);
+  settle(now);
 }
 
 Board::Active* Board::find(std::int64_t run_id) {
@@ -78,14 +89,14 @@ void Board::report(const Acquire& runner, Time now) {
         job.disowned = false;
       } else {
         job.disowned = true;
-        due(active.run, job, now);
+        if (due(active.run, job, now)) open_.insert(id);
       }
     }
   }
   settle(now);
 }
 
-Board::Place Board::acquire(const std::string& runner, const std::vector<std::string>& labels, Time now) {
+Board::Place Board::next_for(const std::vector<std::string>& labels) {
   std::size_t running = 0;
   Place next;
   for (auto& [id, active] : active_) {
@@ -95,8 +106,19 @@ Board::Place Board::acquire(const std::string& runner, const std::vector<std::st
       if (next.job == nullptr || *job.queued < *next.job->queued) next = {&active, &job};
     }
   }
+  const bool full = settings_.max_running_jobs > 0 && running >= settings_.max_running_jobs;
+  return full ? Place() : next;
+}
+
+Board::Place Board::acquire(const std::string& runner, const std::vector<std::string>& labels, Time now) {
+  Place next = next_for(labels);
+  // One whose environment does not let it go any more is queued no longer, so that this ends.
+  while (next.job != nullptr && !may_enter_environment(next.active->run, *next.job, facts_, now)) {
+    open_.insert(next.active->run.id);
+    settle(now);
+    next = next_for(labels);
+  }
   if (next.job == nullptr) return {};
-  if (settings_.max_running_jobs > 0 && running >= settings_.max_running_jobs) return {};
   Job& job = *next.job;
   job.status = Status::in_progress;
   job.reason = fmt::format("runs on {}", runner);
@@ -163,6 +185,9 @@ bool Board::cancel_run(std::int64_t run_id, const std::string& reason, Time now)
 Result<std::size_t> Board::review(std::int64_t run_id, const std::string& environment, const std::string& reviewer,
                                   const std::vector<std::string>& names, bool approved, const std::string& comment,
                                   Time now) {
+  // The environments' rules as they are now.
+  open_.insert(run_id);
+  settle(now);
   Active* active = find(run_id);
   std::set<std::string> environments;
   std::size_t answered = 0;
@@ -172,17 +197,20 @@ Result<std::size_t> Board::review(std::int64_t run_id, const std::string& enviro
     if (job.status != Status::waiting || job.superseded || job.reviewers.empty() || job.approved) continue;
     if (!environment.empty() && !expression::equal_ignoring_case(job.environment, environment)) continue;
     const bool may = std::any_of(job.reviewers.begin(), job.reviewers.end(), [&](const std::string& arn) {
-      return std::find(names.begin(), names.end(), arn) != names.end();
+      return std::any_of(names.begin(), names.end(),
+                         [&](const std::string& name) { return principal_of(name) == principal_of(arn); });
     });
     if (!may) {
       refusal = fmt::format("{} is none of the reviewers of the environment {}: {} may", reviewer, job.environment,
                             fmt::join(job.reviewers, " or "));
       continue;
     }
-    const std::string& starter = active->run.triggering_arn;
+    // Sessions of one role are one: whoever may assume it chooses the session's name.
+    const std::string starter = principal_of(active->run.triggering_arn);
     if (approved && job.prevent_self_review &&
-        (starter == reviewer || std::find(names.begin(), names.end(), starter) != names.end())) {
-      refusal = fmt::format("the environment {} forbids who started a run to approve it", job.environment);
+        (starter == principal_of(reviewer) || std::find(names.begin(), names.end(), starter) != names.end())) {
+      refusal = fmt::format("the environment {} forbids who started a run to approve it, and {} did", job.environment,
+                            starter);
       continue;
     }
     ++answered;

@@ -55,8 +55,10 @@ class Board final : private Desk {
 
   // Whether one more run may come; otherwise why not.
   std::optional<std::string> full() const;
-  // A new run, or one that was kept: then its runners have lost_after to be heard of.
+  // Runners of jobs that run already have lost_after to be heard of.
   Active& add(Run run, std::shared_ptr<const RunFiles> files, Time now);
+  // All that were kept, at once: what one of them may do is for the others to say, too.
+  void restore(std::vector<Active> kept, Time now);
 
   // What a runner says it runs: those jobs are heard of; jobs that it was given and does not name are lost.
   void report(const Acquire& runner, Time now);
@@ -89,9 +91,12 @@ class Board final : private Desk {
   void forget(std::int64_t run_id) { active_.erase(run_id); }
 
  private:
+  Active& put(Active one, Time now);
   std::int64_t new_job_id() override { return next_job_id_++; }
   bool enter(Run& run, Job* job, GroupPlace& place) override;
 
+  // The oldest queued job that a runner with these labels may have.
+  Place next_for(const std::vector<std::string>& labels);
   void settle(Time now);
   void lose(Run& run, Job& job, const std::string& reason, Time now);
   // At most max_returns times.

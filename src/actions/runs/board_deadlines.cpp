@@ -77,7 +77,6 @@ void Board::start_again(Run& run, Job& job, Time now) {
   Job again = fresh(job, new_job_id(), now);
   again.retries = job.retries + 1;
   // It keeps what was granted: the review, the wait, and its place in the group.
-  again.environment_checked = job.environment_checked;
   again.reviewers = job.reviewers;
   again.prevent_self_review = job.prevent_self_review;
   again.approved = job.approved;
@@ -93,7 +92,7 @@ void Board::give_back(Run& run, Job& job, Time now) {
   job.reason = "waits for a runner again: the one that should have it never began";
   ++job.returns;
   job.runner.clear();
-  job.token_hash.clear();
+  for (std::string* hash : {&job.token_hash, &job.git_token_hash, &job.id_request_hash}) hash->clear();
   job.started.reset();
   job.queued = job.queued.value_or(now);
   job.changed = true;
@@ -131,7 +130,8 @@ bool awaits_review(const Job& job) {
 }  // namespace
 
 bool Board::due(Run& run, Job& job, Time now) {
-  if (job.status == Status::waiting && job.wait_until && *job.wait_until <= now) return true;
+  // Where somebody must agree, that the timer is over changes nothing.
+  if (job.status == Status::waiting && !awaits_review(job) && job.wait_until && *job.wait_until <= now) return true;
   if (awaits_review(job) && job.created + settings_.review_limit <= now) {
     complete(job, Outcome::failure,
              fmt::format("nobody reviewed the environment {} within {} days", job.environment,

@@ -61,7 +61,7 @@ struct BoardHouse {
     run.actor = run.triggering_actor = "ada";
     run.actor_arn = run.triggering_arn = "arn:ada";
     run.created = now;
-    run.github = github_context(run, {}, "http://127.0.0.1:4566");
+    run.github = github_context(run, {74, 65}, "12", {}, "http://127.0.0.1:4566");
     const std::int64_t id = run.id;
     board.add(std::move(run), files, now);
     return id;

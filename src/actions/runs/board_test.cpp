@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "actions/protocol/actor.h"
 #include "actions/runs/board.h"
 #include "actions/runs/board_support.h"
 
@@ -47,6 +48,16 @@ jobs:
   EXPECT_THAT(desk.job(run, "never").reason, HasSubstr("its if is not met"));
   desk.finish(run, "deploy");
   EXPECT_EQ(desk.find(run).conclusion, Outcome::success);
+}
+
+TEST_F(BoardTest, WhatARunnersReportEndsEndsItsRunToo) {
+  const std::int64_t run = desk.add("on: push\njobs: {build: {runs-on: a, steps: [{run: make}]}}\n");
+  ASSERT_TRUE(desk.acquire());
+  EXPECT_TRUE(desk.board.cancel_run(run, "ada cancelled it", desk.now));
+  desk.now += desk.settings.cancel_grace;
+  desk.board.report({"r", {"a"}, {}}, desk.now);
+  EXPECT_EQ(state(run, "build"), "cancelled");
+  EXPECT_EQ(desk.find(run).conclusion, Outcome::cancelled);
 }
 
 TEST_F(BoardTest, AFailureSkipsWhatNeedsItAndTellsWhy) {
@@ -192,6 +203,22 @@ TEST_F(BoardTest, WhoStartedARunMayNotApproveItWhenThatIsForbidden) {
   desk.facts.rules.prevent_self_review = true;
   const std::int64_t run = desk.add(protected_job);
   EXPECT_EQ(desk.board.review(run, "", "arn:ada", {"arn:ada"}, true, "", desk.now).error().code, errc::conflict);
+  EXPECT_EQ(state(run, "deploy"), "waiting");
+}
+
+TEST_F(BoardTest, AnotherSessionOfTheRoleThatStartedARunIsTheSamePerson) {
+  const std::string role = "arn:aws:iam::123456789012:role/developer";
+  const std::string first = "arn:aws:sts::123456789012:assumed-role/developer/one";
+  const std::string second = "arn:aws:sts::123456789012:assumed-role/developer/two";
+  EXPECT_EQ(principal_of(first), role);
+  EXPECT_EQ(principal_of(role), role);
+  desk.facts.rules.reviewers = {role};
+  desk.facts.rules.prevent_self_review = true;
+  const std::int64_t run = desk.add(protected_job);
+  desk.find(run).triggering_arn = first;
+  const auto answer = desk.board.review(run, "", second, {second, role}, true, "", desk.now);
+  EXPECT_EQ(answer.error().code, errc::conflict);
+  EXPECT_THAT(answer.error().message, HasSubstr(role));
   EXPECT_EQ(state(run, "deploy"), "waiting");
 }
 
@@ -342,6 +369,48 @@ TEST_F(BoardTest, WhatNobodyReviewsFailsAtLast) {
   EXPECT_EQ(desk.board.next_due(), desk.now + desk.settings.review_limit);
   desk.pass(desk.settings.review_limit);
   EXPECT_EQ(desk.job(run, "a").reason, "nobody reviewed the environment production within 30 days");
+}
+
+TEST_F(BoardTest, WhatNobodyReviewsFailsAtLastAlsoBehindATimer) {
+  desk.facts.rules.reviewers = {"arn:bea"};
+  desk.facts.rules.wait = std::chrono::minutes(10);
+  const std::int64_t run =
+      desk.add("on: push\njobs:\n  a: {runs-on: x, environment: production, steps: [{run: make}]}\n");
+  desk.pass(std::chrono::hours(1));
+  EXPECT_GT(desk.board.next_due(), desk.now) << "a time that is past would be asked for again and again";
+  desk.pass(desk.settings.review_limit);
+  EXPECT_THAT(desk.job(run, "a").reason, HasSubstr("nobody reviewed the environment production"));
+}
+
+TEST_F(BoardTest, RulesThatComeWhileAJobIsQueuedHoldForIt) {
+  const std::int64_t run = desk.add(protected_job);
+  EXPECT_EQ(state(run, "deploy"), "queued");
+  desk.facts.rules.reviewers = {"arn:bea"};
+  EXPECT_FALSE(desk.acquire()) << "its secrets are the environment's";
+  EXPECT_EQ(state(run, "deploy"), "waiting");
+  ASSERT_TRUE(desk.board.review(run, "", "arn:bea", {"arn:bea"}, true, "", desk.now));
+  desk.facts.refused = "the branch main may not deploy to production";
+  EXPECT_FALSE(desk.acquire());
+  EXPECT_EQ(desk.job(run, "deploy").reason, desk.facts.refused);
+}
+
+TEST_F(BoardTest, ReviewersAreThoseOfNow) {
+  desk.facts.rules.reviewers = {"arn:bea"};
+  const std::int64_t run = desk.add(protected_job);
+  desk.facts.rules.reviewers = {"arn:aws:iam::123456789012:role/team/approvers"};
+  EXPECT_EQ(desk.board.review(run, "", "arn:bea", {"arn:bea"}, true, "", desk.now).error().code, errc::conflict);
+  const std::string session = "arn:aws:sts::123456789012:assumed-role/approvers/carl";
+  EXPECT_TRUE(desk.board.review(run, "", session, {session}, true, "", desk.now));
+  EXPECT_EQ(state(run, "deploy"), "queued");
+}
+
+TEST_F(BoardTest, AJobThatWaitsForRulesOfAnEnvironmentThatGoesFails) {
+  desk.facts.rules.reviewers = {"arn:bea"};
+  const std::int64_t run = desk.add(protected_job);
+  desk.facts.rules = Protection();
+  desk.facts.rules.exists = false;
+  EXPECT_FALSE(desk.board.review(run, "", "arn:bea", {"arn:bea"}, true, "", desk.now));
+  EXPECT_THAT(desk.job(run, "deploy").reason, HasSubstr("was deleted"));
 }
 
 TEST_F(BoardTest, FailedJobsRunAgainWithWhatNeedsThem) {

@@ -14,6 +14,10 @@ namespace {
 std::shared_ptr<const CommitWorkflows> read(const std::vector<SourceFile>& sources) {
   auto commit = std::make_shared<CommitWorkflows>();
   for (const SourceFile& source : sources) {
+    if (!source.fault.empty()) {
+      commit->faults.push_back(fmt::format("{}: {}", source.path, source.fault));
+      continue;
+    }
     workflow::ParsedWorkflow parsed = workflow::parse_workflow(source.path, source.text);
     for (const workflow::Fault& fault : parsed.faults) commit->faults.push_back(format_fault(source.path, fault));
     if (!parsed.workflow || !parsed.faults.empty()) continue;
@@ -34,6 +38,10 @@ std::shared_ptr<const CommitWorkflows> read(const std::vector<SourceFile>& sourc
 }
 
 }  // namespace
+
+bool CommitWorkflows::can_start(std::string_view path) const {
+  return std::find(startable.begin(), startable.end(), path) != startable.end();
+}
 
 std::shared_ptr<const RunFiles> files_of(const CommitWorkflows& commit, const workflow::Workflow& workflow) {
   auto files = std::make_shared<RunFiles>();

@@ -20,6 +20,7 @@ struct CommitWorkflows {
   // ".github/workflows/cd.yml:3:5: ...", also of calls between files; such files start nothing.
   std::vector<std::string> faults;
   std::vector<std::string> startable;  // paths of those without faults
+  bool can_start(std::string_view path) const;
 };
 
 // The file itself and all that it calls.

@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::string_view who = "runs";
 
-std::string hash_of(std::string_view token) {
-  return to_hex(sha256(token));
-}
-
 }  // namespace
 
 Conductor::Conductor(ConductorSettings settings, const Source& source, const JobSettings& job_settings,
@@ -59,6 +55,7 @@ Result<void> Conductor::load() {
   board_.set_next_job_id(next->job);
   const Result<std::vector<std::int64_t>> unfinished = store_->unfinished();
   if (!unfinished) return unfinished.error();
+  std::vector<Board::Active> kept;
   for (const std::int64_t id : *unfinished) {
     Result<Run> run = store_->run(id);
     auto texts = store_->files(id);
@@ -69,14 +66,15 @@ Result<void> Conductor::load() {
       continue;
     }
     for (const Job& job : run->jobs) {
-      if (job.status == Status::in_progress && !job.token_hash.empty()) job_tokens_[job.token_hash] = job.id;
+      if (job.status == Status::in_progress) remember_tokens(job);
     }
-    board_.add(std::move(*run), std::make_shared<const RunFiles>(parse_files(std::move(*texts))), clock_.now());
+    kept.push_back({std::move(*run), std::make_shared<const RunFiles>(parse_files(std::move(*texts)))});
   }
+  board_.restore(std::move(kept), clock_.now());
   if (!unfinished->empty()) log::info(who, "{} runs that were not over go on", unfinished->size());
   const Result<std::vector<std::int64_t>> unannounced = store_->unannounced();
   if (!unannounced) return unannounced.error();
-  for (const std::int64_t id : *unannounced) to_announce_.emplace_back(id, "completed");
+  for (const std::int64_t id : *unannounced) to_announce_.push_back({id, "completed"});
   Result<std::vector<ScheduledWorkflow>> schedules = store_->schedules();
   if (!schedules) return schedules.error();
   schedules_ = std::move(*schedules);
@@ -106,7 +104,7 @@ Result<void> Conductor::flush() {
   }
   for (const Run* run : changed) {
     for (const Job& job : run->jobs) {
-      if (job.over()) job_tokens_.erase(job.token_hash);
+      if (job.over()) forget_tokens(job);
     }
     tell(run->id);
   }
@@ -114,7 +112,7 @@ Result<void> Conductor::flush() {
     const Run& run = board_.find(id)->run;
     log::info(who, "run {} of {} ({}) ended with {}: {}", id, run.repository, run.workflow_name,
               workflow::outcome_name(run.conclusion.value_or(Outcome::failure)), run.reason);
-    to_announce_.emplace_back(id, "completed");
+    to_announce_.push_back({id, "completed"});
     board_.forget(id);
   }
   poked_ = true;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -30,14 +31,19 @@
 
 namespace kaapi::actions::runs {
 
-// After a repository could not be read when a schedule was due.
-inline constexpr std::chrono::minutes schedule_retry{1};
+// After a repository could not be read when a schedule or a workflow_run was due, or there was no room for its run.
+inline constexpr std::chrono::minutes event_retry{1};
+inline constexpr int max_event_tries = 60;                  // of one workflow_run
+inline constexpr std::size_t max_postponed_events = 1'000;  // workflow_run events that wait to be tried again
 
 inline constexpr std::size_t max_push_refs = 20;  // of one push that are looked at
 inline constexpr std::int64_t max_run_chain = 3;  // workflow_run after workflow_run, GitHub's limit
 inline constexpr std::chrono::hours watch_token_life{24};
 inline constexpr std::size_t max_steps = 2'000;    // of one job
 inline constexpr std::size_t max_runners = 1'000;  // that are remembered
+inline constexpr std::size_t max_runner_tokens = 1'000;
+// A use of a runner token is noted at most so often.
+inline constexpr std::chrono::seconds token_used_precision{60};
 
 struct ConductorSettings {
   std::string data_directory;               // pipeline.db and runs/ in it
@@ -51,6 +57,7 @@ struct Actor {
   std::string name;  // for people
   std::string arn;
   std::vector<std::string> names{};  // all ARNs by which a reviewer may be meant (of a session: its role's, too)
+  std::string id{};                  // actor_id() of who it is; empty: not known
 };
 
 struct StartRequest {
@@ -73,13 +80,25 @@ struct RunnerView {
   std::vector<std::int64_t> jobs;  // that it runs
 };
 
+// Who a runner is by its token, whatever it calls itself.
+struct RunnerToken {
+  std::string name;
+  bool own = false;  // of the runner that the platform brings along
+  std::string hash;
+};
+
+// Each of a job's tokens is for one thing (protocol/job_message.h): what its runner reports, git, asking for id tokens.
+enum class TokenKind { runner, git, id_request };
+
 // What the token of a job that runs is good for.
 struct JobAccess {
   std::int64_t run_id = 0, job_id = 0;
   std::string repository, ref, default_branch;
   bool may_read_code = false, may_write_code = false;
   bool may_ask_token = false;
+  bool may_read_actions = false;  // other runs of the repository
   JobFacts facts;
+  TokenKind kind = TokenKind::runner;
 };
 
 // Thread-safe. Everything handed to open() must outlive it.
@@ -102,6 +121,8 @@ class Conductor final : public PushListener {
 
   // Events.
   PushReport pushed(const PushEvent& event) override;
+  // The default branch is another one: its schedules hold from now on.
+  void reread(const std::string& repository);
   // Errors of these: `NotFound`, `Invalid` (inputs, a workflow with faults), `Conflict`, `Unavailable`.
   Result<WatchedRun> start_run(const StartRequest& request);
   Result<PushReport> dispatch_event(const std::string& repository, const std::string& type, json::value payload,
@@ -121,15 +142,25 @@ class Conductor final : public PushListener {
 
   // Runners. A token of the same name is replaced when `replace` is set, else it is one more.
   Result<std::string> create_runner_token(const std::string& name, const std::string& created_by, bool replace);
+  // For the runner that the platform brings along: jobs that are acquired with it are hosted by the platform. It is
+  // none of those below, and replaces the one before.
+  Result<std::string> create_own_runner_token();
+  Result<std::vector<Token>> runner_tokens();
+  // What its runner has begun goes on; it gets nothing more, also by a request that is held. `NotFound`.
+  Result<void> delete_runner_token(const std::string& name);
+  // Notes that it was used.
+  std::optional<RunnerToken> runner_token(std::string_view token);
   std::vector<RunnerView> runners();
-  bool is_runner(std::string_view token);
-  // nullopt: nothing came within `wait`, or stop() was called.
-  Result<std::optional<JobMessage>> acquire(const Acquire& runner, std::chrono::milliseconds wait);
+  // nullopt: nothing came within `wait`, the token was taken back, or stop() was called.
+  Result<std::optional<JobMessage>> acquire(const RunnerToken& token, const Acquire& runner,
+                                            std::chrono::milliseconds wait);
 
-  // Whose job token that is, while the job runs. Also for git: the password of "x-access-token".
+  // Whose job token that is, and which, while the job runs. Also for git: the password of "x-access-token".
   std::optional<JobAccess> job_access(std::string_view token);
-  // Whether a token that job_access does not know was the job's: the job is over.
-  bool was_token_of(std::int64_t job_id, std::string_view token);
+  // Which of the job's a token is or was that job_access does not know: the job is over.
+  std::optional<TokenKind> was_token_of(std::int64_t job_id, std::string_view token);
+  // Error besides the store's: `NotFound`, also of a run that another repository has.
+  Result<void> check_run(const std::string& repository, std::int64_t run_id);
   // Whether a job that is over ended like that, as its runner told it. Errors: those of the store.
   Result<bool> ended_so(std::int64_t job_id, std::string_view conclusion);
   Result<void> steps(const JobAccess& job, const std::vector<StepUpdate>& steps);
@@ -159,12 +190,29 @@ class Conductor final : public PushListener {
   Result<void> flush();
   void tell(std::int64_t run_id);
   Result<Run> find_run(const std::string& repository, std::int64_t run_id);
+  Result<JobMessage> hand_out(const Board::Place& place, const RunnerToken& token);
+  void remember_tokens(const Job& job);
+  void forget_tokens(const Job& job);
   Result<WatchedRun> watched(const Run& run);
 
   // Without the lock.
   Result<WatchedRun> launch(Trigger trigger, const CommitWorkflows& commit, const workflow::Workflow& workflow);
   void push_ref(const PushEvent& event, const RefUpdate& update, PushReport& report);
-  void announce(std::int64_t run_id, const std::string& action);
+  void warn_of_environments(const std::string& repository, const workflow::Workflow& workflow,
+                            PushReport& report) const;
+  // A workflow_run event that is to be made.
+  struct Announcement {
+    std::int64_t run_id = 0;
+    std::string action;  // "requested", "in_progress" or "completed"
+    int tries = 0;
+    Time next{};
+    std::set<std::string> started{};  // paths of the workflows that it has started
+  };
+  void announce(Announcement event);
+  // Error: one that may pass.
+  Result<void> start_after(const Run& run, Announcement& event);
+  // False: too often, or too many.
+  bool try_later(Announcement& event, const Error& why);
   void fire(const ScheduledWorkflow& schedule);
   // For a while, because its repository cannot be read now.
   void postpone(const ScheduledWorkflow& schedule);
@@ -192,7 +240,7 @@ class Conductor final : public PushListener {
   std::int64_t next_run_id_ = 1;
   std::unordered_map<std::string, std::int64_t> job_tokens_;  // by hash
   std::map<std::string, RunnerView> runners_;
-  std::vector<std::pair<std::int64_t, std::string>> to_announce_;  // runs, and "requested" or "completed"
+  std::vector<Announcement> to_announce_, postponed_;
   std::vector<ScheduledWorkflow> schedules_;
   Time next_expiry_{};
   bool stopping_ = false;

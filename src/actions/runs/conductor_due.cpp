@@ -1,6 +1,7 @@
 // What the conductor does by itself, when its time has come.
 
 #include <algorithm>
+#include <iterator>
 
 #include "actions/runs/conductor.h"
 #include "actions/runs/settings_facts.h"
@@ -38,6 +39,7 @@ void Conductor::loop() {
     Time next = clock_.now() + longest_sleep;
     if (const auto due = board_.next_due()) next = std::min(next, *due);
     for (const ScheduledWorkflow& schedule : schedules_) next = std::min(next, schedule.next);
+    for (const Announcement& event : postponed_) next = std::min(next, event.next);
     due_.wait_for(lock, std::max(next - clock_.now(), Duration(0)),
                   [&] { return stopping_ || poked_ || !to_announce_.empty(); });
     if (stopping_) return;
@@ -47,7 +49,7 @@ void Conductor::loop() {
 
 void Conductor::run_due() {
   const Time now = clock_.now();
-  std::vector<std::pair<std::int64_t, std::string>> announcements;
+  std::vector<Announcement> announcements;
   std::vector<ScheduledWorkflow> fired;
   bool expiring = false;
   {
@@ -59,6 +61,10 @@ void Conductor::run_due() {
       static_cast<void>(flush());
     }
     announcements.swap(to_announce_);
+    const auto waits = [&](const Announcement& event) { return event.next > now; };
+    const auto due_again = std::stable_partition(postponed_.begin(), postponed_.end(), waits);
+    std::move(due_again, postponed_.end(), std::back_inserter(announcements));
+    postponed_.erase(due_again, postponed_.end());
     for (ScheduledWorkflow& schedule : schedules_) {
       if (schedule.next > now) continue;
       fired.push_back(schedule);
@@ -69,7 +75,7 @@ void Conductor::run_due() {
       next_expiry_ = now + expiry_interval;
     }
   }
-  for (const auto& [run_id, action] : announcements) announce(run_id, action);
+  for (Announcement& event : announcements) announce(std::move(event));
   for (const ScheduledWorkflow& schedule : fired) fire(schedule);
   if (expiring) expire(now);
 }
@@ -81,12 +87,19 @@ void Conductor::expire(Time now) {
   if (settings_.keep_runs.count() == 0) return;
   const auto old = store_->ended_before(now - settings_.keep_runs, expiry_batch);
   if (!old) return log::warn(who, "old runs cannot be found: {}", old.error().message);
+  std::size_t removed = 0;
   for (const std::int64_t id : *old) {
     const Result<Run> run = store_->run(id);
     const Result<void> gone = run ? remove(run->repository, id) : Result<void>(run.error());
+    if (gone) ++removed;
     if (!gone) log::warn(who, "run {} is old and cannot be removed: {}", id, gone.error().message);
   }
-  if (!old->empty()) log::info(who, "{} old runs were removed", old->size());
+  if (removed > 0) log::info(who, "{} old runs were removed", removed);
+  if (old->size() < expiry_batch || removed == 0) return;
+  // There are more. Deadlines come in between.
+  const std::lock_guard lock(mutex_);
+  next_expiry_ = now;
+  poked_ = true;
 }
 
 }  // namespace kaapi::actions::runs

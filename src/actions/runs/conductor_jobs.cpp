@@ -16,46 +16,52 @@ namespace kaapi::actions::runs {
 namespace {
 
 constexpr std::string_view who = "runs";
+constexpr std::size_t token_digits = 48;
 
-std::string hash_of(std::string_view token) {
-  return to_hex(sha256(token));
+// Of the job's tokens the one with that hash. A job has no hash of those that it does not have.
+std::optional<TokenKind> kind_of(const Job& job, std::string_view hash) {
+  if (equal_constant_time(job.token_hash, hash)) return TokenKind::runner;
+  if (equal_constant_time(job.git_token_hash, hash)) return TokenKind::git;
+  if (equal_constant_time(job.id_request_hash, hash)) return TokenKind::id_request;
+  return std::nullopt;
+}
+
+// Whether the run's attempt begins with this job, which has just been given away.
+bool begins(const Run& run, const Job& job) {
+  return run.started == job.started && std::none_of(run.jobs.begin(), run.jobs.end(), [&](const Job& other) {
+           return other.id != job.id && other.attempt == run.attempt && !other.is_call && other.started;
+         });
 }
 
 }  // namespace
 
-Result<std::string> Conductor::create_runner_token(const std::string& name, const std::string& created_by,
-                                                   bool replace) {
-  const std::string token = ids_.hex(48);
-  const Result<void> added =
-      store_->add_token(hash_of(token), {"runner", 0, name, created_by, clock_.now(), std::nullopt}, replace);
-  if (!added) return added.error();
-  return token;
-}
-
-bool Conductor::is_runner(std::string_view token) {
-  const auto found = store_->token(hash_of(token));
-  return found && *found && (*found)->kind == "runner";
-}
-
-std::vector<RunnerView> Conductor::runners() {
-  const std::lock_guard lock(mutex_);
-  std::map<std::string, RunnerView> all = runners_;
-  for (const auto& [id, active] : board_.active()) {
-    for (const Job& job : active.run.jobs) {
-      if (job.status != Status::in_progress || job.is_call) continue;
-      RunnerView& runner = all[job.runner];
-      runner.name = job.runner;
-      runner.jobs.push_back(job.id);
-      runner.heard = std::max(runner.heard, job.heard);
-    }
+void Conductor::remember_tokens(const Job& job) {
+  for (const std::string* hash : {&job.token_hash, &job.git_token_hash, &job.id_request_hash}) {
+    if (!hash->empty()) job_tokens_[*hash] = job.id;
   }
-  std::vector<RunnerView> views;
-  views.reserve(all.size());
-  for (auto& [name, runner] : all) views.push_back(std::move(runner));
-  return views;
 }
 
-Result<std::optional<JobMessage>> Conductor::acquire(const Acquire& runner, std::chrono::milliseconds wait) {
+void Conductor::forget_tokens(const Job& job) {
+  for (const std::string* hash : {&job.token_hash, &job.git_token_hash, &job.id_request_hash}) job_tokens_.erase(*hash);
+}
+
+// Its tokens are in the message alone; their hashes stay.
+Result<JobMessage> Conductor::hand_out(const Board::Place& place, const RunnerToken& token) {
+  Job& job = *place.job;
+  job.own_runner = token.own;
+  const JobTokens tokens{ids_.hex(token_digits), ids_.hex(token_digits), ids_.hex(token_digits)};
+  Result<JobMessage> message = make_message(place.active->run, *place.active->files, job, job_settings_, tokens);
+  if (!message) return message;
+  job.token_hash = hash_of(message->token);
+  job.git_token_hash = hash_of(message->git_token);
+  job.id_request_hash = message->may_ask_token ? hash_of(message->id_request_token) : std::string();
+  job.changed = true;
+  remember_tokens(job);
+  return message;
+}
+
+Result<std::optional<JobMessage>> Conductor::acquire(const RunnerToken& token, const Acquire& runner,
+                                                     std::chrono::milliseconds wait) {
   const auto until = std::chrono::steady_clock::now() + wait;
   std::unique_lock lock(mutex_);
   if (runners_.count(runner.name) > 0 || runners_.size() < max_runners) {
@@ -69,6 +75,9 @@ Result<std::optional<JobMessage>> Conductor::acquire(const Acquire& runner, std:
     due_.notify_all();
   }
   while (true) {
+    const Result<std::optional<Token>> kept = store_->token(token.hash);
+    if (!kept) return kept.error();
+    if (!*kept) return std::optional<JobMessage>();
     const Board::Place place = board_.acquire(runner.name, runner.labels, clock_.now());
     if (place.job == nullptr) {
       if (const Result<void> saved = flush(); !saved) return saved.error();
@@ -77,18 +86,14 @@ Result<std::optional<JobMessage>> Conductor::acquire(const Acquire& runner, std:
       }
       continue;
     }
-    const std::string token = ids_.hex(48);
-    Result<JobMessage> message =
-        make_message(place.active->run, *place.active->files, *place.job, job_settings_, token);
+    Result<JobMessage> message = hand_out(place, token);
     if (!message) {
       board_.fail_job(place.job->id, "it cannot be given to a runner: " + message.error().message, clock_.now());
       continue;
     }
-    place.job->token_hash = hash_of(token);
-    place.job->changed = true;
-    job_tokens_[place.job->token_hash] = place.job->id;
-    log::info(who, "job {} ({}) of run {} goes to the runner {}", place.job->id, place.job->name, place.active->run.id,
-              runner.name);
+    if (begins(place.active->run, *place.job)) to_announce_.push_back({place.active->run.id, "in_progress"});
+    log::info(who, "job {} ({}) of run {} goes to the runner {}, by the token {}", place.job->id, place.job->name,
+              place.active->run.id, runner.name, token.name);
     if (const Result<void> saved = flush(); !saved) return saved.error();
     return std::optional(std::move(*message));
   }
@@ -100,25 +105,34 @@ std::optional<JobAccess> Conductor::job_access(std::string_view token) {
   const auto found = job_tokens_.find(hash);
   if (found == job_tokens_.end()) return std::nullopt;
   const Board::Place place = board_.find_job(found->second);
-  if (place.job == nullptr || place.job->status != Status::in_progress || place.job->token_hash != hash) {
-    return std::nullopt;
-  }
+  if (place.job == nullptr || place.job->status != Status::in_progress) return std::nullopt;
+  const std::optional<TokenKind> kind = kind_of(*place.job, hash);
+  if (!kind) return std::nullopt;
   const Run& run = place.active->run;
   const RunFiles& files = *place.active->files;
-  JobAccess access{run.id, place.job->id, run.repository, run.ref, run.default_branch, false, false, false, {}};
+  JobAccess access{run.id, place.job->id, run.repository, run.ref, run.default_branch, false, false, false, false, {}};
   const workflow::Access contents = access_of(run, files, *place.job, "contents");
   access.may_read_code = contents != workflow::Access::none;
   access.may_write_code = contents == workflow::Access::write;
   access.may_ask_token = access_of(run, files, *place.job, "id-token") == workflow::Access::write;
+  access.may_read_actions = access_of(run, files, *place.job, "actions") != workflow::Access::none;
   access.facts = job_facts(run, files, *place.job);
+  access.kind = *kind;
   return access;
 }
 
-bool Conductor::was_token_of(std::int64_t job_id, std::string_view token) {
+Result<void> Conductor::check_run(const std::string& repository, std::int64_t run_id) {
+  const Result<Run> run = find_run(repository, run_id);
+  return run ? ok() : Result<void>(run.error());
+}
+
+std::optional<TokenKind> Conductor::was_token_of(std::int64_t job_id, std::string_view token) {
   const Result<Store::JobPlace> place = store_->job_place(job_id);
-  if (!place) return false;
+  if (!place) return std::nullopt;
   const Result<json::value> data = parse_json(place->data);
-  return data && equal_constant_time(string_member(*data, "token_hash"), hash_of(token));
+  if (!data) return std::nullopt;
+  const Result<Job> job = job_from(*data);
+  return job ? kind_of(*job, hash_of(token)) : std::nullopt;
 }
 
 Result<bool> Conductor::ended_so(std::int64_t job_id, std::string_view conclusion) {

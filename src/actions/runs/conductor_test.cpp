@@ -4,8 +4,10 @@
 
 #include <gmock/gmock.h>
 
+#include "actions/protocol/actor.h"
 #include "actions/runs/github_context.h"
 #include "actions/runs/test_support.h"
+#include "base/text.h"
 
 namespace kaapi::actions::runs {
 namespace {
@@ -48,11 +50,71 @@ TEST_F(ConductorTest, PathsAreLookedAt) {
   EXPECT_EQ(house.push(sha).runs.size(), 1U);
 }
 
+TEST_F(ConductorTest, TheEventHasTheCommitsThatThePushBrought) {
+  house.source.add(1, {});
+  const std::string sha = house.source.add(2, {{"a.yml", job_of("push")}});
+  house.source.commits[commit_id(1)].message = "First";
+  const auto messages = [&] {
+    house.push(sha);
+    const json::value event = house.acquire().value().event;
+    EXPECT_EQ(event.at("head_commit").at("id"), json::value(sha));
+    std::vector<std::string> texts;
+    for (const json::value& commit : event.at("commits").as_array()) {
+      texts.emplace_back(commit.at("message").as_string());
+    }
+    return texts;
+  };
+  using Texts = std::vector<std::string>;
+  house.source.commits[sha].brings = {commit_id(1)};
+  EXPECT_EQ(messages(), (Texts{"First", "Change something"}));
+  house.source.commits[sha].brings = std::nullopt;
+  EXPECT_EQ(messages(), Texts{"Change something"}) << "the head, where git cannot tell";
+}
+
 TEST_F(ConductorTest, EventsThatNeverHappenHereAreNamed) {
   const std::string sha = house.source.add(1, {{"a.yml", job_of("{push: , pull_request: , issues: }")}});
   const PushReport report = house.push(sha);
   EXPECT_EQ(report.runs.size(), 1U);
   EXPECT_THAT(report.lines, Contains(HasSubstr(".github/workflows/a.yml: pull_request, issues never happens here")));
+}
+
+TEST_F(ConductorTest, AnEnvironmentThatDoesNotExistIsWarnedOf) {
+  const std::string text =
+      "on: push\njobs:\n  a: {runs-on: a, environment: AWS_ENV_VRAS, steps: [{run: make}]}\n"
+      "  b: {runs-on: a, environment: AWS_ENV_VARS, steps: [{run: make}]}\n";
+  house.settings.environment_vars["AWS_ENV_VARS"] = {{"A", "1"}};
+  const PushReport report = house.push(house.source.add(1, {{"a.yml", text}}));
+  EXPECT_THAT(report.lines, Contains(HasSubstr("there is no environment AWS_ENV_VRAS")));
+  EXPECT_THAT(report.lines, Not(Contains(HasSubstr("AWS_ENV_VARS"))));
+  const std::optional<JobMessage> job = house.acquire({"a"});
+  ASSERT_TRUE(job);
+  ASSERT_EQ(job->warnings.size(), 1U);
+  EXPECT_THAT(job->warnings[0], HasSubstr("kaapi env create AWS_ENV_VRAS --repo kaapi/demo"));
+}
+
+TEST_F(ConductorTest, IdsAreThoseOfTheRepositoryAndNotOfItsName) {
+  const std::string sha = house.source.add(1, {{"a.yml", job_of("push")}});
+  const auto pushed = [&](const std::string& id) {
+    const RefUpdate update{"refs/heads/main", commit_id(0), sha, false};
+    conductor().pushed({"kaapi/demo", "ada", House::ada().arn, {update}, false, id});
+    return house.acquire().value();
+  };
+  const JobMessage job = pushed("AIDAADA");
+  const json::value& github = job.contexts.at("github");
+  EXPECT_EQ(github.at("repository_id"), json::value("74"));
+  EXPECT_EQ(github.at("repository_owner_id"), json::value("65"));
+  EXPECT_EQ(github.at("actor_id"), json::value("AIDAADA"));
+  EXPECT_EQ(job.event.at("repository").at("id"), json::value(74));
+  EXPECT_EQ(job.event.at("repository").at("owner").at("id"), json::value(65));
+  const JobFacts facts = conductor().job_access(job.token)->facts;
+  EXPECT_EQ(facts.repository_id, "74");
+  EXPECT_EQ(facts.repository_owner_id, "65");
+  EXPECT_EQ(facts.actor_id, "AIDAADA");
+  // Deleted and made again.
+  house.source.repository_ids.repository = 75;
+  const JobMessage next = pushed("");
+  EXPECT_EQ(conductor().job_access(next.token)->facts.repository_id, "75");
+  EXPECT_EQ(next.contexts.at("github").at("actor_id"), json::value(actor_id("", House::ada().arn)));
 }
 
 TEST_F(ConductorTest, WhatAJobPushesStartsNothing) {
@@ -203,7 +265,7 @@ TEST_F(ConductorTest, AJobThatNobodyReportsAfterARestartIsLostAndStartedAgain) {
 
 TEST_F(ConductorTest, SecretsOfAnEnvironmentGoToItsJobsAlone) {
   house.settings.repository_secrets = {{"COMMON", "c"}};
-  house.settings.environment_secrets["staging"] = {{"OWN", "o"}};
+  house.settings.secrets_by_environment["staging"] = {{"OWN", "o"}};
   house.push(house.source.add(1, {{"a.yml", job_of("push",
                                                    "  put:\n    environment: staging\n    runs-on: ubuntu-latest\n"
                                                    "    steps: [{run: make}]\n")}}));
@@ -214,6 +276,22 @@ TEST_F(ConductorTest, SecretsOfAnEnvironmentGoToItsJobsAlone) {
   EXPECT_TRUE(has(build, "COMMON"));
   EXPECT_FALSE(has(build, "OWN"));
   EXPECT_TRUE(has(put, "OWN"));
+}
+
+// Also where it has the same value as the repository's, or its caller hands on another one of that name.
+TEST_F(ConductorTest, ACalledJobsEnvironmentHasTheLastWordOnItsSecrets) {
+  house.settings.repository_secrets = {{"SAME", "s"}};
+  house.settings.secrets_by_environment["staging"] = {{"SAME", "s"}, {"X", "of the environment"}};
+  const std::string called =
+      "on: {workflow_call: {secrets: {X: {required: true}}}}\njobs:\n  a:\n    environment: staging\n    runs-on: "
+      "ubuntu-latest\n    steps: [{run: x}]\n";
+  const std::string caller =
+      "on: push\njobs:\n  go:\n    uses: ./.github/workflows/b.yml\n    secrets: {X: of the caller}\n";
+  house.push(house.source.add(1, {{"a.yml", caller}, {"b.yml", called}}));
+  const JobMessage job = house.acquire().value();
+  const json::object& secrets = job.contexts.at("secrets").as_object();
+  EXPECT_EQ(secrets.at("X"), "of the environment");
+  EXPECT_EQ(secrets.at("SAME"), "s");
 }
 
 TEST_F(ConductorTest, ACalledWorkflowHasTheSecretsAndRightsThatItIsHanded) {

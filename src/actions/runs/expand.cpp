@@ -117,13 +117,10 @@ Expanded expand(const workflow::Job& job, const RunFiles& files, const Environme
   Expanded expanded;
   const Result<workflow::ExpandedJob> instances = workflow::expand_job(job, environment);
   if (!instances) {
-    expanded.outcome = Outcome::failure;
     expanded.why = blame(job, ".strategy", instances.error()).message;
     return expanded;
   }
-  if (instances->instances.empty()) expanded.why = "its matrix has no combination: everything was excluded";
   if (instances->instances.size() > room) {
-    expanded.outcome = Outcome::failure;
     expanded.why = fmt::format("the run would have more than {} jobs", max_run_jobs);
     return expanded;
   }

@@ -11,9 +11,7 @@ namespace kaapi::actions::runs {
 struct Expanded {
   // Jobs that cannot be evaluated are over already, with the reason.
   std::vector<Job> jobs;
-  // When there are none: what became of the job, and why.
-  Outcome outcome = Outcome::skipped;
-  std::string why;
+  std::string why;  // when there are none: why the job failed
 };
 
 // `environment` has github, vars, inputs and needs. `room`: how many jobs the run may still have.

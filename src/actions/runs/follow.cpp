@@ -117,6 +117,7 @@ bool Teller::tell_log(const Job& job, Told& told, std::int64_t to, bool all) {
         line_end == std::string::npos && full && wanted == static_cast<std::int64_t>(max_follow_text_bytes);
     const bool at_end = all && (!full || told.log + wanted == to);
     if (!cut && !at_end) text.resize(line_end == std::string::npos ? 0 : line_end + 1);
+    if (cut) text.resize(whole_characters(text));
     if (text.empty()) return true;
     told.log += static_cast<std::int64_t>(text.size());
     FollowEvent event;

@@ -25,14 +25,27 @@ bool no_commit(std::string_view sha) {
   return sha.find_first_not_of('0') == std::string_view::npos;
 }
 
-json::object person(const std::string& name) {
-  return {{"login", name}, {"id", kaapi::parse_number(stable_id(name)).value_or(0)}, {"type", "User"}};
+std::string text_in(const json::object& object, std::string_view key) {
+  const json::value* found = object.if_contains(key);
+  return found != nullptr && found->is_string() ? std::string(std::string_view(found->get_string())) : std::string();
 }
 
 json::object commit_payload(const Commit& commit) {
-  const json::object author{{"name", commit.author_name}, {"email", commit.author_email}};
-  return {{"id", commit.sha}, {"message", commit.message}, {"timestamp", format_time(commit.time)},
-          {"author", author}, {"committer", author},       {"distinct", true}};
+  return {{"id", commit.sha},
+          {"message", commit.message},
+          {"timestamp", format_time(commit.time)},
+          {"author", json::object{{"name", commit.author_name}, {"email", commit.author_email}}},
+          {"committer", json::object{{"name", commit.committer_name}, {"email", commit.committer_email}}},
+          {"distinct", true}};
+}
+
+// GitHub's own is a number of the file, too, which stays while its name does.
+std::int64_t workflow_id(const Run& run) {
+  return kaapi::parse_number(stable_id(run.repository + " " + run.workflow_path)).value_or(0);
+}
+
+json::value time_or_null(const std::optional<Time>& time) {
+  return time ? json::value(format_time(*time)) : json::value(nullptr);
 }
 
 std::string ref_type(std::string_view ref) {
@@ -73,17 +86,20 @@ bool is_commit_id(std::string_view ref) {
 std::string stable_id(std::string_view name) {
   const std::string hash = sha256(lower(name));
   std::uint64_t number = 0;
-  // As long as GitHub's: it must fit a double.
-  for (std::size_t i = 0; i < 4; ++i) number = number * 256 + static_cast<unsigned char>(hash[i]);
+  // It must fit a double.
+  for (std::size_t i = 0; i < 6; ++i) number = number * 256 + static_cast<unsigned char>(hash[i]);
   return fmt::format("{}", number);
 }
 
-json::object repository_payload(const std::string& repository, const std::string& default_branch,
-                                const std::string& server_url) {
+json::object person_payload(const std::string& name) {
+  return {{"login", name}, {"id", kaapi::parse_number(stable_id(name)).value_or(0)}, {"type", "User"}};
+}
+
+json::object repository_payload(const std::string& repository, const RepositoryIds& ids,
+                                const std::string& default_branch, const std::string& server_url) {
   const std::string owner = owner_of(repository);
-  json::object owner_payload = person(owner);
-  owner_payload["name"] = owner;
-  return {{"id", kaapi::parse_number(stable_id(repository)).value_or(0)},
+  const json::object owner_payload{{"login", owner}, {"name", owner}, {"id", ids.owner}, {"type", "User"}};
+  return {{"id", ids.repository},
           {"name", name_of(repository)},
           {"full_name", repository},
           {"private", true},
@@ -93,9 +109,10 @@ json::object repository_payload(const std::string& repository, const std::string
           {"clone_url", fmt::format("{}/git/{}.git", server_url, repository)}};
 }
 
-json::object push_payload(const PushEvent& event, const RefUpdate& update, const Commit& commit,
-                          const std::string& default_branch, const std::string& server_url) {
-  const json::object head = commit_payload(commit);
+json::object push_payload(const PushEvent& event, const RefUpdate& update, const std::vector<Commit>& commits,
+                          const Commit& head, const std::string& server_url) {
+  json::array brought;
+  for (const Commit& commit : commits) brought.push_back(commit_payload(commit));
   return {{"ref", update.ref},
           {"before", update.before},
           {"after", update.after},
@@ -103,17 +120,20 @@ json::object push_payload(const PushEvent& event, const RefUpdate& update, const
           {"deleted", no_commit(update.after)},
           {"forced", update.forced},
           {"base_ref", nullptr},
-          {"commits", json::array{head}},
-          {"head_commit", head},
-          {"pusher", json::object{{"name", event.actor}}},
-          {"sender", person(event.actor)},
-          {"repository", repository_payload(event.repository, default_branch, server_url)}};
+          {"compare",
+           fmt::format("{}/{}/compare/{:.12}...{:.12}", server_url, event.repository, update.before, update.after)},
+          {"commits", std::move(brought)},
+          {"head_commit", commit_payload(head)},
+          {"pusher", json::object{{"name", event.actor}}}};
 }
 
-json::object workflow_run_payload(const Run& run, std::string_view action, const std::string& server_url) {
+json::object workflow_run_payload(const Run& run, std::string_view action, const std::optional<Commit>& head,
+                                  const json::object& repository, const std::string& server_url) {
   json::object about{{"id", run.id},
                      {"name", run.workflow_name},
                      {"path", run.workflow_path},
+                     {"workflow_id", workflow_id(run)},
+                     {"html_url", fmt::format("{}/{}/actions/runs/{}", server_url, run.repository, run.id)},
                      {"display_title", run.title},
                      {"run_number", run.number},
                      {"run_attempt", run.attempt},
@@ -122,20 +142,27 @@ json::object workflow_run_payload(const Run& run, std::string_view action, const
                      {"conclusion", nullptr},
                      {"head_branch", ref_name(run.ref)},
                      {"head_sha", run.sha},
-                     {"actor", person(run.actor)},
-                     {"triggering_actor", person(run.triggering_actor)}};
+                     {"head_commit", head ? json::value(commit_payload(*head)) : json::value(nullptr)},
+                     {"head_repository", repository},
+                     {"repository", repository},
+                     {"pull_requests", json::array()},
+                     {"created_at", format_time(run.created)},
+                     {"run_started_at", time_or_null(run.started)},
+                     {"updated_at", format_time(run.ended.value_or(run.started.value_or(run.created)))},
+                     {"actor", person_payload(run.actor)},
+                     {"triggering_actor", person_payload(run.triggering_actor)}};
   if (run.conclusion) about["conclusion"] = workflow::outcome_name(*run.conclusion);
   return {{"action", action},
           {"workflow_run", about},
-          {"workflow", json::object{{"name", run.workflow_name}, {"path", run.workflow_path}}},
-          {"sender", person(run.actor)},
-          {"repository", repository_payload(run.repository, run.default_branch, server_url)}};
+          {"workflow",
+           json::object{{"id", workflow_id(run)}, {"name", run.workflow_name}, {"path", run.workflow_path}}}};
 }
 
-json::object github_context(const Run& run, json::object event, const std::string& server_url) {
+json::object github_context(const Run& run, const RepositoryIds& ids, const std::string& actor_id, json::object event,
+                            const std::string& server_url) {
   const std::string workflow_ref = fmt::format("{}/{}@{}", run.repository, run.workflow_path, run.ref);
   return {{"actor", run.actor},
-          {"actor_id", stable_id(run.actor)},
+          {"actor_id", actor_id},
           {"api_url", server_url + "/api/v3"},
           {"base_ref", ""},
           {"event", std::move(event)},
@@ -147,9 +174,9 @@ json::object github_context(const Run& run, json::object event, const std::strin
           {"ref_protected", run.ref_protected},
           {"ref_type", ref_type(run.ref)},
           {"repository", run.repository},
-          {"repository_id", stable_id(run.repository)},
+          {"repository_id", fmt::format("{}", ids.repository)},
           {"repository_owner", owner_of(run.repository)},
-          {"repository_owner_id", stable_id(owner_of(run.repository))},
+          {"repository_owner_id", fmt::format("{}", ids.owner)},
           {"repositoryUrl", fmt::format("{}/git/{}.git", server_url, run.repository)},
           {"retention_days", "90"},
           {"run_attempt", fmt::format("{}", run.attempt)},
@@ -167,8 +194,8 @@ json::object github_context(const Run& run, json::object event, const std::strin
 JobFacts job_facts(const Run& run, const RunFiles& files, const Job& job) {
   JobFacts facts;
   facts.repository = run.repository;
-  facts.repository_id = stable_id(run.repository);
-  facts.repository_owner_id = stable_id(owner_of(run.repository));
+  facts.repository_id = text_in(run.github, "repository_id");
+  facts.repository_owner_id = text_in(run.github, "repository_owner_id");
   facts.ref = run.ref;
   facts.ref_protected = run.ref_protected;
   facts.sha = run.sha;
@@ -179,10 +206,12 @@ JobFacts job_facts(const Run& run, const RunFiles& files, const Job& job) {
   facts.job_workflow_path = file ? file->path : run.workflow_path;
   facts.environment = job.environment;
   facts.actor = run.actor;
-  facts.actor_id = stable_id(run.actor);
+  facts.actor_id = text_in(run.github, "actor_id");
   facts.run_id = run.id;
   facts.run_number = run.number;
   facts.run_attempt = run.attempt;
+  facts.job_id = job.id;
+  facts.runner_environment = job.own_runner ? platform_hosted : self_hosted;
   return facts;
 }
 

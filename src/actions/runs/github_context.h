@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "actions/protocol/job_facts.h"
 #include "actions/protocol/push.h"
@@ -19,18 +20,23 @@ std::string subject(std::string_view message);
 // "main" of "refs/heads/main".
 std::string ref_name(std::string_view ref);
 bool is_commit_id(std::string_view ref);
-// Numbers where GitHub has numbers: the same name always has the same one.
+// Numbers where payloads have numbers of people: the same name always has the same one. Nothing to trust in.
 std::string stable_id(std::string_view name);
 
-// Where people and clients reach the platform: "http://127.0.0.1:4566".
-json::object repository_payload(const std::string& repository, const std::string& default_branch,
-                                const std::string& server_url);
-json::object push_payload(const PushEvent& event, const RefUpdate& update, const Commit& commit,
-                          const std::string& default_branch, const std::string& server_url);
-json::object workflow_run_payload(const Run& run, std::string_view action, const std::string& server_url);
+// Where people and clients reach the platform: "http://127.0.0.1:4566". A member of the payloads of all events.
+json::object repository_payload(const std::string& repository, const RepositoryIds& ids,
+                                const std::string& default_branch, const std::string& server_url);
+json::object person_payload(const std::string& name);
+// Without `repository` and `sender`.
+json::object push_payload(const PushEvent& event, const RefUpdate& update, const std::vector<Commit>& commits,
+                          const Commit& head, const std::string& server_url);
+// `head`: the run's commit, if it can be read; `repository`: its payload.
+json::object workflow_run_payload(const Run& run, std::string_view action, const std::optional<Commit>& head,
+                                  const json::object& repository, const std::string& server_url);
 
 // Everything that is known when the run is made.
-json::object github_context(const Run& run, json::object event, const std::string& server_url);
+json::object github_context(const Run& run, const RepositoryIds& ids, const std::string& actor_id, json::object event,
+                            const std::string& server_url);
 
 // What the OIDC token of a job says.
 JobFacts job_facts(const Run& run, const RunFiles& files, const Job& job);

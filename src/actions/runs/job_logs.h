@@ -12,12 +12,17 @@
 
 namespace kaapi::actions::runs {
 
-inline constexpr std::int64_t max_job_log_bytes = 256LL * 1024 * 1024;  // what comes beyond is not kept
+inline constexpr std::int64_t max_job_log_bytes = 256LL * 1024 * 1024;  // its last line then says so
 inline constexpr std::int64_t max_log_read_bytes = 1024LL * 1024;
+
+// How much of a text that goes on elsewhere consists of whole characters of UTF-8; what is none counts as it stands.
+std::size_t whole_characters(std::string_view text);
+
 // Thread-safe.
 class JobLogs {
  public:
-  explicit JobLogs(std::string folder) : folder_(std::move(folder)) {}
+  explicit JobLogs(std::string folder, std::int64_t max_bytes = max_job_log_bytes)
+      : folder_(std::move(folder)), max_bytes_(max_bytes) {}
 
   // Puts `text` at byte `offset`; what is there already is skipped. The answer is the log's size then: below `offset`
   // when there is a gap before the text, and nothing was written. Error: `Unavailable`.
@@ -33,6 +38,7 @@ class JobLogs {
   std::string path(std::int64_t run_id, std::int64_t job_id) const;
 
   std::string folder_;
+  std::int64_t max_bytes_;  // of one log
   std::array<std::mutex, 16> locks_;  // one job's appends come one after the other
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "actions/protocol/job_facts.h"
 #include "actions/runs/scope.h"
 #include "base/text.h"
 
@@ -29,8 +30,8 @@ json::object json_of(const Texts& texts) {
 
 class Message {
  public:
-  Message(const Run& run, const RunFiles& files, const Job& job, const JobSettings& settings, const std::string& token)
-      : run_(run), files_(files), job_(job), settings_(settings), token_(token) {}
+  Message(const Run& run, const RunFiles& files, const Job& job, const JobSettings& settings, const JobTokens& tokens)
+      : run_(run), files_(files), job_(job), settings_(settings), tokens_(tokens) {}
 
   Result<JobMessage> make() const {
     const auto file = workflow_of(run_, files_, job_.scope);
@@ -44,6 +45,10 @@ class Message {
     const Result<json::object> contexts = contexts_of(*file, *written);
     if (!contexts) return contexts.error();
     message.contexts = *contexts;
+    if (!job_.environment.empty()) {
+      const Result<Protection> rules = settings_.protection(run_.repository, job_.environment);
+      if (rules && !rules->exists) message.warnings.push_back(missing_environment(run_.repository, job_.environment));
+    }
     const json::value* event = run_.github.if_contains("event");
     if (event != nullptr) message.event = *event;
     const std::size_t bytes = json::serialize(to_json(message)).size();
@@ -57,7 +62,8 @@ class Message {
     message.run_id = run_.id;
     message.job_id = job_.id;
     message.attempt = run_.attempt;
-    message.token = token_;
+    message.token = tokens_.runner;
+    message.git_token = tokens_.git;
     message.name = job_.name;
     message.repository = run_.repository;
     message.clone_path = fmt::format("/git/{}.git", run_.repository);
@@ -66,7 +72,9 @@ class Message {
     message.timeout_s = job_.timeout_s;
     message.environment = job_.environment;
     message.may_ask_token = access_of(run_, files_, job_, "id-token") == workflow::Access::write;
+    if (message.may_ask_token) message.id_request_token = tokens_.id_request;
     message.may_write_code = access_of(run_, files_, job_, "contents") == workflow::Access::write;
+    message.runner_environment = job_.own_runner ? platform_hosted : self_hosted;
   }
 
   Result<json::object> contexts_of(const workflow::Workflow& file, const workflow::Job& written) const {
@@ -74,12 +82,12 @@ class Message {
     if (!vars) return vars.error();
     Result<Texts> secrets = secrets_of(job_);
     if (!secrets) return secrets.error();
-    (*secrets)["GITHUB_TOKEN"] = token_;
+    (*secrets)["GITHUB_TOKEN"] = tokens_.git;
     const Value needs = workflow::needs_context(file, written, run_state(run_, file, job_.scope));
     Result<json::value> needs_json = to_json_value(needs);
     if (!needs_json) return needs_json.error();
     json::object github = run_.github;
-    github["token"] = token_;
+    github["token"] = tokens_.git;
     github["job"] = job_.key;
     const Job* caller = caller_of(run_, job_.scope);
     return json::object{{"github", std::move(github)},
@@ -93,16 +101,12 @@ class Message {
 
   // A called workflow has what its caller hands on; an environment's own secrets go to its jobs alone.
   Result<Texts> secrets_of(const Job& job) const {
-    Result<Texts> all = settings_.secrets(run_.repository, job.environment);
-    if (!all || job.scope.empty()) return all;
+    if (job.scope.empty()) return settings_.secrets(run_.repository, job.environment);
     Result<Texts> handed = handed_to(*caller_of(run_, job.scope));
     if (!handed || job.environment.empty()) return handed;
-    const Result<Texts> plain = settings_.secrets(run_.repository, "");
-    if (!plain) return plain.error();
-    for (const auto& [name, value] : *all) {
-      const auto found = plain->find(name);
-      if (found == plain->end() || found->second != value) (*handed)[name] = value;
-    }
+    const Result<Texts> own = settings_.environment_secrets(run_.repository, job.environment);
+    if (!own) return own;
+    for (const auto& [name, value] : *own) (*handed)[name] = value;
     return handed;
   }
 
@@ -143,14 +147,14 @@ class Message {
   const RunFiles& files_;
   const Job& job_;
   const JobSettings& settings_;
-  const std::string& token_;
+  const JobTokens& tokens_;
 };
 
 }  // namespace
 
 Result<JobMessage> make_message(const Run& run, const RunFiles& files, const Job& job, const JobSettings& settings,
-                                const std::string& token) {
-  return Message(run, files, job, settings, token).make();
+                                const JobTokens& tokens) {
+  return Message(run, files, job, settings, tokens).make();
 }
 
 }  // namespace kaapi::actions::runs

@@ -9,9 +9,15 @@
 
 namespace kaapi::actions::runs {
 
-// Reads `settings`, and nothing else. Errors: those of the settings; `Invalid` (secrets of a call that cannot be
-// evaluated), `TooLarge` (beyond max_job_message_bytes).
+// Of one job, in the clear; made when a runner takes it.
+struct JobTokens {
+  std::string runner, git, id_request;
+};
+
+// Reads `settings`, and nothing else. The token for id tokens is left out where the job may not ask for any. Errors:
+// those of the settings; `Invalid` (secrets of a call that cannot be evaluated), `TooLarge` (beyond
+// max_job_message_bytes).
 Result<JobMessage> make_message(const Run& run, const RunFiles& files, const Job& job, const JobSettings& settings,
-                                const std::string& token);
+                                const JobTokens& tokens);
 
 }  // namespace kaapi::actions::runs

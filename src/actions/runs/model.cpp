@@ -133,7 +133,6 @@ json::object to_json(const Job& job) {
                    {"timeout_s", job.timeout_s},
                    {"group", to_json(job.group)},
                    {"environment", job.environment},
-                   {"environment_checked", job.environment_checked},
                    {"reviewers", texts(job.reviewers)},
                    {"prevent_self_review", job.prevent_self_review},
                    {"approved", job.approved},
@@ -142,7 +141,10 @@ json::object to_json(const Job& job) {
                    {"survives_cancel", job.survives_cancel},
                    {"created", to_millis(job.created)},
                    {"runner", job.runner},
+                   {"own_runner", job.own_runner},
                    {"token_hash", job.token_hash},
+                   {"git_token_hash", job.git_token_hash},
+                   {"id_request_hash", job.id_request_hash},
                    {"retries", job.retries},
                    {"returns", job.returns},
                    {"contacted", job.contacted},
@@ -177,7 +179,6 @@ Result<Job> job_from(const json::value& value) {
   fields.read("labels", job.labels);
   fields.read("timeout_s", job.timeout_s);
   fields.read("environment", job.environment);
-  fields.read("environment_checked", job.environment_checked);
   fields.read("reviewers", job.reviewers);
   fields.read("prevent_self_review", job.prevent_self_review);
   fields.read("approved", job.approved);
@@ -186,7 +187,10 @@ Result<Job> job_from(const json::value& value) {
   fields.read("survives_cancel", job.survives_cancel);
   fields.read("created", created);
   fields.read("runner", job.runner);
+  fields.read("own_runner", job.own_runner);
   fields.read("token_hash", job.token_hash);
+  fields.read("git_token_hash", job.git_token_hash);
+  fields.read("id_request_hash", job.id_request_hash);
   fields.read("retries", job.retries);
   fields.read("returns", job.returns);
   fields.read("contacted", job.contacted);

@@ -60,8 +60,7 @@ struct Job {
   std::int64_t timeout_s = 360 * 60;
   GroupPlace group;
 
-  std::string environment;  // empty: none
-  bool environment_checked = false;
+  std::string environment;             // empty: none
   std::vector<std::string> reviewers;  // ARNs, one of whom must approve; empty: nobody
   bool prevent_self_review = false;
   bool approved = false;
@@ -74,8 +73,11 @@ struct Job {
 
   Time created{};
   std::optional<Time> queued, started, ended;
-  std::string runner;        // its name, once it was acquired
-  std::string token_hash;    // SHA-256 of the job's token, hexadecimal; worth nothing once the job is over
+  std::string runner;       // its name, once it was acquired
+  bool own_runner = false;  // that is the one which the platform brings along, by its token and not by its name
+  // SHA-256 of the job's tokens, hexadecimal: the runner's own, GITHUB_TOKEN, and what asks for id tokens (empty
+  // without that permission). Worth nothing once the job is over.
+  std::string token_hash, git_token_hash, id_request_hash;
   std::int64_t retries = 0;  // how often a lost job was started again
   std::int64_t returns = 0;  // how often a runner had it and never began
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "actions/protocol/actor.h"
 #include "aws/gen/runs.h"
 #include "base/text.h"
 
@@ -200,8 +201,10 @@ Result<wire::GetJobLogResponse> job_log(Conductor& conductor, const wire::GetJob
   Result<std::string> text = conductor.logs().read(view->run.id, job->id, offset, wanted);
   if (!text) return text.error();
   wire::GetJobLogResponse response;
-  response.nextOffset = offset + static_cast<std::int64_t>(text->size());
   response.complete = job->over() && static_cast<std::int64_t>(text->size()) < wanted;
+  // A page ends with a character, but for one that is shorter than that.
+  if (const std::size_t whole = whole_characters(*text); !response.complete.value() && whole > 0) text->resize(whole);
+  response.nextOffset = offset + static_cast<std::int64_t>(text->size());
   response.text = as_utf8(*text);
   return response;
 }
@@ -304,6 +307,24 @@ void add_runners(Table& table, Conductor& conductor) {
         if (!token) return token.error();
         return wire::CreateRunnerTokenResponse{std::move(*token)};
       });
+  table.serve<wire::ListRunnerTokens>(
+      [&conductor](const CallContext&, const wire::ListRunnerTokensRequest&) -> Result<wire::ListRunnerTokensResponse> {
+        const Result<std::vector<Token>> tokens = conductor.runner_tokens();
+        if (!tokens) return tokens.error();
+        wire::ListRunnerTokensResponse response;
+        response.tokens.emplace();
+        for (const Token& one : *tokens) {
+          response.tokens->push_back({one.name, one.created_by, one.created, one.last_used});
+        }
+        return response;
+      });
+  table.serve<wire::DeleteRunnerToken>(
+      [&conductor](const CallContext&,
+                   const wire::DeleteRunnerTokenRequest& request) -> Result<wire::DeleteRunnerTokenResponse> {
+        const Result<void> gone = conductor.delete_runner_token(request.name);
+        if (!gone) return gone.error();
+        return wire::DeleteRunnerTokenResponse{};
+      });
   table.serve<wire::ListRunners>(
       [&conductor](const CallContext&, const wire::ListRunnersRequest&) -> Result<wire::ListRunnersResponse> {
         wire::ListRunnersResponse response;
@@ -321,15 +342,9 @@ void add_runners(Table& table, Conductor& conductor) {
 
 Actor actor_of(const aws::CallContext& context) {
   const std::string& arn = context.principal_arn;
-  Actor actor{arn.substr(arn.rfind('/') + 1), arn, {arn}};
-  if (context.is_root || arn.ends_with(":root")) actor.name = "root";
-  // A session may review what its role may: arn:aws:sts::ID:assumed-role/ROLE/SESSION.
-  const std::vector<std::string> parts = split(arn, ':');
-  constexpr std::string_view session = "assumed-role/";
-  if (parts.size() == 6 && parts[2] == "sts" && parts[5].starts_with(session)) {
-    const std::string role = split(parts[5], '/')[1];
-    actor.names.push_back(fmt::format("arn:{}:iam::{}:role/{}", parts[1], parts[4], role));
-  }
+  Actor actor{actor_name(arn), arn, {arn}, actor_id(context.user_id, arn)};
+  // A session may review what its role may.
+  if (std::string role = principal_of(arn); role != arn) actor.names.push_back(std::move(role));
   return actor;
 }
 

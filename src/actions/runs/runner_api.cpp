@@ -25,6 +25,7 @@ Response failure(const Error& error) {
   if (code == errc::too_large) return failure(413, error.message);
   if (code == errc::timed_out) return failure(408, error.message);
   if (code == errc::unavailable) return failure(503, error.message);
+  if (code == aws::access_denied) return failure(403, error.message);
   return failure(500, error.message);
 }
 
@@ -74,10 +75,10 @@ json::object to_json(const Artifact& artifact) {
   return {{"id", artifact.id}, {"name", artifact.name}, {"size", artifact.size}, {"digest", artifact.digest}};
 }
 
-// Counts a held request; too many are refused.
+// Counts a held request of its kind.
 class Hold {
  public:
-  explicit Hold(std::atomic<int>& held) : held_(held), granted_(held.fetch_add(1) < max_held_requests) {}
+  Hold(std::atomic<int>& held, int limit) : held_(held), granted_(held.fetch_add(1) < limit) {}
   ~Hold() { held_.fetch_sub(1); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
@@ -88,8 +89,19 @@ class Hold {
   bool granted_;
 };
 
-Response too_many() {
-  Response response = failure(503, "too many runners and followers wait at once; try again in a few seconds");
+// The only one of a job's tokens that this path of it takes.
+TokenKind kind_for(std::string_view what) {
+  return what == "id-token" ? TokenKind::id_request : TokenKind::runner;
+}
+
+std::string_view said(TokenKind kind) {
+  if (kind == TokenKind::git) return "the job's GITHUB_TOKEN, which is for git only";
+  if (kind == TokenKind::runner) return "the runner's own for the job, which no step has";
+  return "ACTIONS_ID_TOKEN_REQUEST_TOKEN, for id tokens only, which a job has with `permissions: id-token: write`";
+}
+
+Response too_many(std::string_view what) {
+  Response response = failure(503, what);
   response.headers.add("Retry-After", "5");
   return response;
 }
@@ -129,19 +141,27 @@ Response RunnerApi::route(Call& call) {
 }
 
 Response RunnerApi::acquire(Call& call) {
-  if (!conductor_.is_runner(call.token)) {
-    return failure(401, "the runner token is not known: make one with kaapi run token");
+  const std::optional<RunnerToken> token = conductor_.runner_token(call.token);
+  if (!token) {
+    constexpr std::string_view why = "the runner token is not known, or was taken back: make one with kaapi run token";
+    if (audit_ != nullptr) audit_->refused(call.head, acquire_operation, why);
+    return failure(401, why);
   }
   const Result<json::value> body = read_json(call.body);
   if (!body) return failure(body.error());
   const Result<Acquire> runner = acquire_from(*body);
   if (!runner) return failure(runner.error());
   if (runner->name.empty()) return failure(400, "a runner has a name");
-  const Hold hold(held_);
-  if (!hold.granted()) return too_many();
-  const auto message = conductor_.acquire(*runner, held_for_);
+  const Hold hold(acquires_, max_held_acquires);
+  // Who cannot wait is heard all the same, and gets what is there.
+  const auto message =
+      conductor_.acquire(*token, *runner, hold.granted() ? held_for_ : std::chrono::milliseconds(0));
   if (!message) return failure(message.error());
+  if (!*message && !hold.granted()) {
+    return too_many(fmt::format("{} runners wait for jobs already: try again in a few seconds", max_held_acquires));
+  }
   if (!*message) return nothing();
+  if (audit_ != nullptr) audit_->acquired(call.head, *token, runner->name, **message);
   return Response::json(200, json::serialize(actions::to_json(**message)));
 }
 
@@ -149,11 +169,16 @@ Response RunnerApi::follow(Call& call) {
   const auto run_id = parse_number(call.path[1]);
   const auto allowed = conductor_.watched_run(call.token);
   if (!run_id || allowed != run_id) return failure(401, "the token is for no such run, or too old: watch it again");
-  if (held_.load() >= max_held_requests) return too_many();
+  auto hold = std::make_shared<const Hold>(followers_, max_followers);
+  if (!hold->granted()) {
+    return too_many(fmt::format("{0} people and pushes follow runs already, which is the most; the run goes on: look at "
+                                "it with kaapi run show {1}, or follow it later with kaapi run watch {1}",
+                                max_followers, *run_id));
+  }
   Response response;
   response.headers.add("Content-Type", "application/x-ndjson");
-  response.body = http::ProducedBody{[this, id = *run_id](http::BodyWriter& out) {
-    const Hold hold(held_);
+  response.body = http::ProducedBody{[this, id = *run_id, hold = std::move(hold)](http::BodyWriter& out) mutable {
+    const std::shared_ptr<const Hold> until_told = std::move(hold);
     return follow_run(conductor_, id, out);
   }};
   return response;
@@ -162,12 +187,31 @@ Response RunnerApi::follow(Call& call) {
 Response RunnerApi::job(Call& call) {
   const auto job_id = parse_number(call.path[1]);
   const auto access = conductor_.job_access(call.token);
-  if (job_id && access && access->job_id == *job_id) return job_call(call, *access);
-  if (!job_id || !conductor_.was_token_of(*job_id, call.token)) {
-    return failure(401, "the token is none of that job");
+  if (job_id && access && access->job_id == *job_id) {
+    return access->kind == kind_for(call.path[2]) ? job_call(call, *access) : wrong_token(call, &*access, access->kind);
   }
+  const auto was = job_id ? conductor_.was_token_of(*job_id, call.token) : std::nullopt;
+  if (!was) return unknown_job_token(call);
+  if (*was != kind_for(call.path[2])) return wrong_token(call, nullptr, *was);
   if (call.is("POST", 3) && call.path[2] == "complete") return complete_again(call, *job_id);
   return failure(410, fmt::format("job {} is over", *job_id));
+}
+
+Response RunnerApi::unknown_job_token(const Call& call) {
+  constexpr std::string_view why = "the token is none of that job";
+  const bool id_token = kind_for(call.path[2]) == TokenKind::id_request;
+  if (audit_ != nullptr && id_token) audit_->refused(call.head, id_token_operation, why);
+  return failure(401, why);
+}
+
+// `access`: of a job that runs.
+Response RunnerApi::wrong_token(const Call& call, const JobAccess* access, TokenKind shown) {
+  const TokenKind wanted = kind_for(call.path[2]);
+  const std::string why = fmt::format("the token is {}, and this asks for {}", said(shown), said(wanted));
+  if (audit_ != nullptr && access != nullptr && wanted == TokenKind::id_request) {
+    audit_->issued(call.head, *access, make_error(aws::access_denied, why, 403));
+  }
+  return failure(403, why);
 }
 
 Response RunnerApi::job_call(Call& call, const JobAccess& access) {
@@ -187,8 +231,6 @@ Response RunnerApi::deployments(Call& call, const JobAccess& access) {
   DeploymentNews news;
   news.over = true;
   if (deployments_ != nullptr) {
-    const Hold hold(held_);
-    if (!hold.granted()) return too_many();
     news = deployments_->news(access.job_id, call.head.query_parameter("known").value_or(""), held_for_);
   }
   return Response::json(200, json::serialize(json::object{{"lines", json::value_from(news.lines)},
@@ -207,6 +249,10 @@ Response RunnerApi::steps(Call& call, const JobAccess& access) {
   for (const json::value& item : list->as_array()) {
     Result<StepUpdate> step = step_update_from(item);
     if (!step) return failure(step.error());
+    // A name is made of a line of a script, or of what an action says: cut rather than refused.
+    for (std::string* text : {&step->name, &step->status, &step->conclusion}) {
+      if (text->size() > max_step_name_bytes) text->resize(whole_characters(text->substr(0, max_step_name_bytes)));
+    }
     updates.push_back(std::move(*step));
   }
   return done(conductor_.steps(access, updates));
@@ -225,8 +271,6 @@ Response RunnerApi::log(Call& call, const JobAccess& access) {
 }
 
 Response RunnerApi::commands(const JobAccess& access) {
-  const Hold hold(held_);
-  if (!hold.granted()) return too_many();
   const auto reason = conductor_.cancellation(access, held_for_);
   if (!reason) return nothing();
   return Response::json(200, json::serialize(json::object{{"cancel", true}, {"reason", *reason}}));
@@ -252,31 +296,64 @@ Response RunnerApi::complete_again(Call& call, std::int64_t job_id) {
 }
 
 Response RunnerApi::id_token(Call& call, const JobAccess& access) {
-  if (!access.may_ask_token) {
-    return failure(403, "the job has no permission for an id token: add `permissions: id-token: write` to it");
-  }
-  const Result<std::string> token = issuer_.issue(access.facts, call.parameter("audience"));
+  const Result<IssuedToken> token =
+      access.may_ask_token ? issuer_.issue(access.facts, call.parameter("audience"))
+                           : make_error(aws::access_denied, "the job has no `permissions: id-token: write`", 403);
+  if (audit_ != nullptr) audit_->issued(call.head, access, token);
   if (!token) return failure(token.error());
-  return Response::json(200, json::serialize(json::object{{"value", *token}}));
+  return Response::json(200, json::serialize(json::object{{"value", token->text}}));
 }
 
 Response RunnerApi::artifacts(Call& call, const JobAccess& access) {
-  if (call.is("GET", 3)) {
-    const auto all = storage_.artifacts(access.run_id);
-    if (!all) return failure(all.error());
-    json::array list;
-    for (const Artifact& artifact : *all) list.push_back(to_json(artifact));
-    return Response::json(200, json::serialize(json::object{{"artifacts", std::move(list)}}));
+  const Result<std::int64_t> run_id = run_of_artifacts(call, access);
+  if (!run_id) return failure(run_id.error());
+  if (call.is("GET", 3)) return artifact_list(*run_id);
+  if (call.is("GET", 4)) return artifact(*run_id, call.path[3]);
+  if (call.is("PUT", 4)) return put_artifact(call, access);
+  if (call.is("DELETE", 4)) return done(storage_.remove_artifact(*run_id, call.path[3]));
+  return failure(404, "artifacts are listed and fetched by GET, stored by PUT and deleted by DELETE");
+}
+
+// The job's own run, or the one that it names.
+Result<std::int64_t> RunnerApi::run_of_artifacts(const Call& call, const JobAccess& access) {
+  const auto given = call.head.query_parameter("run");
+  if (!given) return access.run_id;
+  const auto run_id = parse_number(*given);
+  if (!run_id) return make_error(errc::invalid, "run must be the number of a run");
+  if (*run_id == access.run_id) return *run_id;
+  if (call.head.method != "GET") {
+    return make_error(aws::access_denied, "a job stores and deletes artifacts of its own run only: leave run out");
   }
-  if (call.is("GET", 4)) {
-    Result<http::FileBody> file = storage_.artifact(access.run_id, call.path[3]);
-    if (!file) return failure(file.error());
-    Response response;
-    response.headers.add("Content-Type", "application/zip");
-    response.body = std::move(*file);
-    return response;
+  // Before it is looked for: who may not read runs is not told either which there are.
+  if (!access.may_read_actions) {
+    return make_error(aws::access_denied,
+                      fmt::format("the job has no permission for artifacts of another run ({}): add `permissions: "
+                                  "actions: read` to it",
+                                  *run_id));
   }
-  if (!call.is("PUT", 4)) return failure(404, "artifacts are listed, fetched by GET and stored by PUT");
+  const Result<void> there = conductor_.check_run(access.repository, *run_id);
+  if (!there) return there.error();
+  return *run_id;
+}
+
+Response RunnerApi::artifact_list(std::int64_t run_id) {
+  const auto all = storage_.artifacts(run_id);
+  if (!all) return failure(all.error());
+  json::array list;
+  for (const Artifact& artifact : *all) list.push_back(to_json(artifact));
+  return Response::json(200, json::serialize(json::object{{"artifacts", std::move(list)}}));
+}
+
+Response RunnerApi::artifact(std::int64_t run_id, std::string_view name) {
+  Result<http::FileBody> file = storage_.artifact(run_id, name);
+  if (!file) return failure(file.error());
+  Response response;
+  response.headers.add("Content-Type", "application/zip");
+  response.body = std::move(*file);
+  return response;
+}
+
+Response RunnerApi::put_artifact(Call& call, const JobAccess& access) {
   std::optional<int> days;
   if (const auto given = call.head.query_parameter("retention_days")) {
     const auto number = parse_number(*given);

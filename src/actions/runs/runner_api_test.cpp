@@ -40,7 +40,7 @@ class RunnerApiTest : public testing::Test {
 
 TEST_F(RunnerApiTest, APushBecomesARunThatARunnerTakesAndEnds) {
   house.settings.vars = {{"REGION", "here"}};
-  house.settings.environment_secrets["staging"] = {{"KEY", "secret"}};
+  house.settings.secrets_by_environment["staging"] = {{"KEY", "secret"}};
   const std::string sha = house.source.add(1, {{"cd.yml", one_job}});
   const PushReport report = house.push(sha);
   ASSERT_EQ(report.runs.size(), 1U);
@@ -60,7 +60,7 @@ TEST_F(RunnerApiTest, APushBecomesARunThatARunnerTakesAndEnds) {
   EXPECT_FALSE(job.may_write_code);
   EXPECT_EQ(job.contexts.at("vars").at("REGION"), json::value("here"));
   EXPECT_EQ(job.contexts.at("secrets").at("KEY"), json::value("secret"));
-  EXPECT_EQ(job.contexts.at("secrets").at("GITHUB_TOKEN"), json::value(job.token));
+  EXPECT_EQ(job.contexts.at("secrets").at("GITHUB_TOKEN"), json::value(job.git_token));
   EXPECT_EQ(job.contexts.at("github").at("ref_name"), json::value("main"));
   EXPECT_EQ(job.contexts.at("github").at("event").at("head_commit").at("message"), json::value("Change something"));
   EXPECT_EQ(job.event.at("after"), json::value(sha));
@@ -73,9 +73,9 @@ TEST_F(RunnerApiTest, APushBecomesARunThatARunnerTakesAndEnds) {
                             R"("status":"completed","conclusion":"success","log_from":4,"log_to":8}]})";
   EXPECT_EQ(house.ask("POST", path + "steps", job.token, steps).status, 204);
   EXPECT_EQ(house.ask("GET", path + "commands", job.token).status, 204);
-  EXPECT_EQ(text_of(house.ask("GET", path + "id-token?audience=sts", job.token)),
+  EXPECT_EQ(text_of(house.ask("GET", path + "id-token?audience=sts", job.id_request_token)),
             R"({"value":"kaapi/demo staging sts"})");
-  EXPECT_EQ(house.ask("GET", path + "id-token?audience=sts", job.token, "", "bearer").status, 200)
+  EXPECT_EQ(house.ask("GET", path + "id-token?audience=sts", job.id_request_token, "", "bearer").status, 200)
       << "as curl lines do";
   EXPECT_TRUE(house.complete(job));
   EXPECT_TRUE(house.complete(job)) << "again, as when the answer was lost";
@@ -106,14 +106,69 @@ TEST_F(RunnerApiTest, ALogIsAppendedOnceAndWithoutGaps) {
   EXPECT_EQ(house.conductor->logs().read(job.run_id, job.job_id, 0, 100).value(), "abcdef");
 }
 
-TEST_F(RunnerApiTest, WithoutThePermissionThereIsNoIdToken) {
-  house.push(house.source.add(
-      1, {{"cd.yml", "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: a\n"}}));
-  const JobMessage job = house.acquire().value();
-  EXPECT_FALSE(job.may_ask_token);
-  const http::Response refused = house.ask("GET", fmt::format("jobs/{}/id-token", job.job_id), job.token);
-  EXPECT_EQ(refused.status, 403);
-  EXPECT_THAT(text_of(refused), HasSubstr("id-token: write"));
+class RunArtifactsTest : public RunnerApiTest {
+ protected:
+  // A job that runs, of a new run of that repository. `permissions`: a line of its workflow.
+  JobMessage job_of(const std::string& repository, std::string_view permissions) {
+    const std::string text =
+        fmt::format("on: push\n{}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: a\n", permissions);
+    const std::string sha = house.source.add(++commits, {{"keep.yml", text}});
+    house.conductor->pushed({repository, "ada", House::ada().arn, {{"refs/heads/main", commit_id(0), sha, false}}});
+    return house.acquire().value();
+  }
+  http::Response ask(const JobMessage& job, const std::string& method, const std::string& path) const {
+    return house.ask(method, fmt::format("jobs/{}/artifacts{}", job.job_id, path), job.token, "zip");
+  }
+  int commits = 0;
+};
+
+TEST_F(RunArtifactsTest, ThoseOfAnotherRunAreReadWithThePermission) {
+  const JobMessage first = job_of("kaapi/demo", "");
+  ASSERT_EQ(ask(first, "PUT", "/web").status, 201);
+  const std::string of_first = fmt::format("?run={}", first.run_id);
+  for (const char* permissions : {"permissions: {actions: read}", "permissions: read-all", ""}) {
+    const JobMessage job = job_of("kaapi/demo", permissions);
+    EXPECT_THAT(text_of(ask(job, "GET", of_first)), HasSubstr(R"("name":"web")")) << permissions;
+    EXPECT_EQ(std::get<http::FileBody>(ask(job, "GET", "/web" + of_first).body).length, 3U);
+    EXPECT_EQ(ask(job, "GET", "/none" + of_first).status, 404);
+    EXPECT_EQ(text_of(ask(job, "GET", "")), R"({"artifacts":[]})") << "its own";
+    EXPECT_EQ(ask(job, "GET", "?run=last").status, 400);
+    EXPECT_EQ(ask(job, "PUT", "/more" + of_first).status, 403) << "they are read only";
+    EXPECT_EQ(ask(job, "DELETE", "/web" + of_first).status, 403);
+  }
+  EXPECT_EQ(house.storage.stored.size(), 1U);
+}
+
+TEST_F(RunArtifactsTest, WithoutThePermissionThereAreThoseOfTheOwnRunOnly) {
+  const JobMessage first = job_of("kaapi/demo", "");
+  ASSERT_EQ(ask(first, "PUT", "/web").status, 201);
+  const JobMessage job = job_of("kaapi/demo", "permissions: {contents: read}");
+  for (const std::string path : {"?run=1", "/web?run=1", "?run=99"}) {
+    const http::Response refused = ask(job, "GET", path);
+    EXPECT_EQ(refused.status, 403) << path;
+    EXPECT_THAT(text_of(refused), HasSubstr("add `permissions: actions: read`"));
+  }
+  EXPECT_EQ(ask(job, "GET", fmt::format("?run={}", job.run_id)).status, 200);
+}
+
+TEST_F(RunArtifactsTest, ARunOfAnotherRepositoryIsLikeNone) {
+  const JobMessage other = job_of("kaapi/other", "");
+  ASSERT_EQ(ask(other, "PUT", "/web").status, 201);
+  const JobMessage job = job_of("kaapi/demo", "permissions: {actions: write}");
+  EXPECT_EQ(ask(job, "GET", "/web?run=1").status, 404);
+  for (const char* run : {"1", "99"}) {
+    const http::Response refused = ask(job, "GET", fmt::format("?run={}", run));
+    EXPECT_EQ(refused.status, 404);
+    EXPECT_EQ(text_of(refused), fmt::format(R"({{"message":"there is no run {} in the repository kaapi/demo"}})", run));
+  }
+}
+
+TEST_F(RunArtifactsTest, OneOfTheOwnRunIsDeleted) {
+  const JobMessage job = job_of("kaapi/demo", "permissions: {}");
+  ASSERT_EQ(ask(job, "PUT", "/all%20parts").status, 201);
+  EXPECT_EQ(ask(job, "DELETE", "/all%20parts").status, 204);
+  EXPECT_EQ(ask(job, "DELETE", "/all%20parts").status, 404);
+  EXPECT_TRUE(house.storage.stored.empty());
 }
 
 TEST_F(RunnerApiTest, FollowingIsLiveAndSeesWhatComesLater) {
@@ -130,6 +185,62 @@ TEST_F(RunnerApiTest, FollowingIsLiveAndSeesWhatComesLater) {
   EXPECT_THAT(out.text, HasSubstr("hello"));
   EXPECT_THAT(out.text, HasSubstr(R"("kind":"end")"));
   EXPECT_THAT(out.text, HasSubstr(R"("conclusion":"failure")"));
+}
+
+TEST_F(RunnerApiTest, FollowersAreBoundedAndKeepNoRunnerFromItsJob) {
+  const PushReport report = house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  const auto ask_to_follow = [&] { return house.ask("GET", "runs/1/follow", report.runs[0].token); };
+  std::vector<http::Response> all;
+  for (int i = 0; i < max_followers; ++i) all.push_back(ask_to_follow());
+  EXPECT_EQ(all.back().status, 200);
+  const http::Response refused = ask_to_follow();
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_THAT(text_of(refused), HasSubstr("kaapi run show 1"));
+  const JobMessage job = house.acquire().value();
+  const std::string path = fmt::format("jobs/{}/", job.job_id);
+  EXPECT_EQ(house.ask("GET", path + "commands", job.token).status, 204);
+  EXPECT_EQ(house.ask("GET", path + "deployments", job.token).status, 200);
+  EXPECT_TRUE(house.complete(job));
+  TextWriter out;
+  EXPECT_TRUE(std::get<http::ProducedBody>(all.back().body).produce(out));
+  EXPECT_EQ(ask_to_follow().status, 200) << "who was told all has gone, though the answer is still there";
+  all.clear();
+}
+
+TEST_F(RunnerApiTest, RunnersThatWaitAreBoundedAndGetWhatIsThere) {
+  RunnerApi api(*house.conductor, house.storage, house.issuer, nullptr, nullptr, std::chrono::minutes(5));
+  const std::string asked = json::serialize(to_json(Acquire{"r1", {"ubuntu-latest"}, {}}));
+  http::RequestHead head;
+  head.method = "POST";
+  head.path = head.target = "/runner/v1/acquire";
+  head.headers.add("Authorization", "Bearer " + house.runner_token);
+  std::atomic<int> refused{0}, given{0};
+  const auto ask = [&] {
+    TextReader body(asked);
+    const int status = api(head, body).status;
+    if (status == 503) ++refused;
+    if (status == 200) ++given;
+  };
+  constexpr int more = 3;
+  std::vector<std::thread> runners;
+  for (int i = 0; i < max_held_acquires + more; ++i) runners.emplace_back(ask);
+  while (refused < more) std::this_thread::yield();
+  house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  while (given < 1) std::this_thread::yield();
+  house.conductor->stop();
+  for (std::thread& runner : runners) runner.join();
+  EXPECT_EQ(refused, more);
+}
+
+TEST_F(RunnerApiTest, AStepsNameIsCut) {
+  house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  const JobMessage job = house.acquire().value();
+  std::string name;
+  while (name.size() < max_step_name_bytes) name += "\xC3\xA9\xC3\xA9\xC3\xA9";
+  const json::value steps = {to_json(StepUpdate{1, "a" + name, "completed", "success", 1, 2, 0, 0})};
+  EXPECT_EQ(house.ask("POST", fmt::format("jobs/{}/steps", job.job_id), job.token, json::serialize(steps)).status, 204);
+  const auto view = house.conductor->describe("kaapi/demo", 1);
+  EXPECT_EQ(view->steps.at(job.job_id).at(0).name, "a" + name.substr(0, max_step_name_bytes - 2));
 }
 
 TEST_F(RunnerApiTest, AFollowerThatGoesIsLetGo) {
@@ -159,7 +270,7 @@ TEST_F(RunnerApiTest, ACancelReachesARunnerThatListens) {
 TEST_F(RunnerApiTest, ARunnerThatWaitsGetsWhatIsPushed) {
   const std::string sha = house.source.add(1, {{"cd.yml", one_job}});
   Result<std::optional<JobMessage>> got = std::optional<JobMessage>();
-  std::thread runner([&] { got = house.conductor->acquire({"r1", {"ubuntu-latest"}, {}}, std::chrono::minutes(1)); });
+  std::thread runner([&] { got = house.conductor->acquire(house.by_token(), {"r1", {"ubuntu-latest"}, {}}, std::chrono::minutes(1)); });
   house.push(sha);
   runner.join();
   ASSERT_TRUE(got && *got);
@@ -167,7 +278,7 @@ TEST_F(RunnerApiTest, ARunnerThatWaitsGetsWhatIsPushed) {
 }
 
 TEST_F(RunnerApiTest, StoppingEndsEveryWait) {
-  std::thread runner([&] { EXPECT_FALSE(*house.conductor->acquire({"r1", {}, {}}, std::chrono::minutes(5))); });
+  std::thread runner([&] { EXPECT_FALSE(*house.conductor->acquire(house.by_token(), {"r1", {}, {}}, std::chrono::minutes(5))); });
   house.conductor->stop();
   runner.join();
 }

@@ -105,8 +105,10 @@ expression::Contexts scope_contexts(const Run& run, std::string_view scope, cons
 }
 
 Access access_of(const Run& run, const RunFiles& files, const Job& job, std::string_view permission) {
-  // What GITHUB_TOKEN may do when nobody says anything: GitHub's restricted default.
-  const Access usual = permission == "contents" || permission == "packages" ? Access::read : Access::none;
+  // What GITHUB_TOKEN may do when nobody says anything: GitHub's restricted default, and read the repository's other
+  // runs, which on GitHub takes no permission where the repository is public.
+  const bool readable = permission == "contents" || permission == "packages" || permission == "actions";
+  const Access usual = readable ? Access::read : Access::none;
   const Job* caller = caller_of(run, job.scope);
   const Access most = caller == nullptr ? Access::write : access_of(run, files, *caller, permission);
   const auto file = workflow_of(run, files, job.scope);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace kaapi::actions::runs {
 namespace {
@@ -11,7 +12,7 @@ using store::Session;
 using store::Statement;
 
 // Jobs, steps and files go with their run.
-constexpr std::string_view migrations[] = {R"sql(
+constexpr std::string_view first = R"sql(
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY, repository TEXT NOT NULL, workflow_path TEXT NOT NULL, workflow_name TEXT NOT NULL,
   ref TEXT NOT NULL, status TEXT NOT NULL, ended_ms INTEGER, announced INTEGER NOT NULL, data TEXT NOT NULL,
@@ -33,7 +34,15 @@ CREATE TABLE numbers(repository TEXT NOT NULL, path TEXT NOT NULL, last INTEGER 
 CREATE TABLE counters(name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE schedules(repository TEXT NOT NULL, path TEXT NOT NULL, next_ms INTEGER NOT NULL,
   PRIMARY KEY(repository, path)) WITHOUT ROWID;
-)sql"};
+)sql";
+
+// The platform's own runner has a token of its own kind, which no one's name can be taken for; it is made anew.
+constexpr std::string_view own_runner = R"sql(
+ALTER TABLE tokens ADD COLUMN last_used_ms INTEGER;
+DELETE FROM tokens WHERE kind = 'runner' AND created_by = 'the platform';
+)sql";
+
+constexpr std::string_view migrations[] = {first, own_runner};
 
 // A run as it is about to be written; made before the transaction, which may run on another thread.
 struct Written {
@@ -111,10 +120,15 @@ Token token_in(const Statement& row) {
   token.created_by = row.text(3);
   token.created = from_millis(row.number(4));
   if (!row.is_null(5)) token.expires = from_millis(row.number(5));
+  if (!row.is_null(6)) token.last_used = from_millis(row.number(6));
   return token;
 }
 
 }  // namespace
+
+std::string hash_of(std::string_view token) {
+  return to_hex(sha256(token));
+}
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
   Result<std::unique_ptr<store::Database>> database = store::Database::open(path, migrations);
@@ -293,8 +307,8 @@ Result<void> Store::add_token(std::string_view hash, const Token& token, bool re
 
 Result<std::optional<Token>> Store::token(std::string_view hash) {
   return database_->read([&](Session& session) -> Result<std::optional<Token>> {
-    Statement query =
-        session.query("SELECT kind, run_id, name, created_by, created_ms, expires_ms FROM tokens WHERE hash = ?", hash);
+    Statement query = session.query(
+        "SELECT kind, run_id, name, created_by, created_ms, expires_ms, last_used_ms FROM tokens WHERE hash = ?", hash);
     if (!query.step()) return std::optional<Token>();
     return std::optional(token_in(query));
   });
@@ -304,9 +318,26 @@ Result<std::vector<Token>> Store::tokens(std::string_view kind) {
   return database_->read([&](Session& session) -> Result<std::vector<Token>> {
     std::vector<Token> found;
     Statement query = session.query(
-        "SELECT kind, run_id, name, created_by, created_ms, expires_ms FROM tokens WHERE kind = ? ORDER BY name", kind);
+        "SELECT kind, run_id, name, created_by, created_ms, expires_ms, last_used_ms FROM tokens WHERE kind = ? "
+        "ORDER BY name",
+        kind);
     while (query.step()) found.push_back(token_in(query));
     return found;
+  });
+}
+
+Result<void> Store::token_used(std::string_view hash, Time now) {
+  return database_->write([&](Session& session) -> Result<void> {
+    session.run("UPDATE tokens SET last_used_ms = ? WHERE hash = ?", to_millis(now), hash);
+    return ok();
+  });
+}
+
+Result<void> Store::remove_token(std::string_view kind, std::string_view name) {
+  return database_->write([&](Session& session) -> Result<void> {
+    session.run("DELETE FROM tokens WHERE kind = ? AND name = ?", kind, name);
+    if (session.changes() > 0) return ok();
+    return make_error(errc::not_found, fmt::format("there is no {} token {}", kind, name));
   });
 }
 

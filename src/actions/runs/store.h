@@ -26,13 +26,17 @@ struct RunFilter {
 };
 
 struct Token {
-  std::string kind;  // "runner", "watch"
+  std::string kind;  // "runner", "own-runner" (the platform's own), "watch"
   std::int64_t run_id = 0;
   std::string name;  // of a runner
   std::string created_by;
   Time created{};
   std::optional<Time> expires;
+  std::optional<Time> last_used{};  // of a runner, to the minute
 };
+
+// What is kept of a token: SHA-256, hexadecimal.
+std::string hash_of(std::string_view token);
 
 struct ScheduledWorkflow {
   std::string repository, path;
@@ -78,6 +82,8 @@ class Store {
   Result<void> add_token(std::string_view hash, const Token& token, bool replace_same_name);
   Result<std::optional<Token>> token(std::string_view hash);
   Result<std::vector<Token>> tokens(std::string_view kind);
+  Result<void> token_used(std::string_view hash, Time now);
+  Result<void> remove_token(std::string_view kind, std::string_view name);  // `NotFound`
   Result<void> remove_expired_tokens(Time now);
 
   // Replaces all schedules of a repository.

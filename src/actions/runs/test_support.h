@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <map>
@@ -30,10 +32,14 @@ class FakeSource final : public Source {
     std::vector<SourceFile> files;
     std::string message = "Change something";
     std::vector<std::string> changed;
+    // A push's other commits; nullopt: too many to tell.
+    std::optional<std::vector<std::string>> brings = std::vector<std::string>();
   };
   std::map<std::string, Entry> commits;
   std::map<std::string, std::string> refs;  // by full name
   mutable int reads = 0;
+  bool broken = false;  // git fails
+  RepositoryIds repository_ids{74, 65};
 
   std::string add(int number, std::vector<std::pair<std::string, std::string>> files,
                   const std::string& ref = "refs/heads/main") {
@@ -51,15 +57,26 @@ class FakeSource final : public Source {
     return found->second.files;
   }
   Result<std::optional<std::vector<std::string>>> changed(std::string_view, std::string_view, std::string_view after,
-                                                          std::size_t) const override {
+                                                          const std::vector<RefUpdate>&, std::size_t) const override {
     return std::optional(commits.at(std::string(after)).changed);
   }
   Result<Commit> commit(std::string_view, std::string_view sha) const override {
     const auto found = commits.find(std::string(sha));
     if (found == commits.end()) return make_error(errc::not_found, "no such commit");
-    return Commit{std::string(sha), found->second.message, "Ada", "ada@example.com", from_millis(1'750'000'000'000)};
+    return Commit{std::string(sha), found->second.message, "Ada", "ada@example.com", from_millis(1'750'000'000'000),
+                  "Charles",        "charles@example.com"};
+  }
+  Result<std::vector<Commit>> new_commits(std::string_view repository, std::string_view, std::string_view after,
+                                          const std::vector<RefUpdate>&, std::size_t) const override {
+    const auto& brings = commits.at(std::string(after)).brings;
+    if (!brings) return make_error(errc::too_large, "too much to say");
+    std::vector<Commit> made;
+    for (const std::string& sha : *brings) made.push_back(commit(repository, sha).value());
+    made.push_back(commit(repository, after).value());
+    return made;
   }
   Result<Resolved> resolve(std::string_view, std::string_view ref) const override {
+    if (broken) return make_error(errc::unavailable, "git failed");
     for (const std::string& name :
          {std::string(ref), fmt::format("refs/heads/{}", ref), fmt::format("refs/tags/{}", ref)}) {
       const auto found = refs.find(name);
@@ -67,6 +84,7 @@ class FakeSource final : public Source {
     }
     return make_error(errc::not_found, fmt::format("there is no {}", ref));
   }
+  Result<RepositoryIds> ids(std::string_view) const override { return repository_ids; }
   Result<std::string> default_branch(std::string_view) const override { return std::string("main"); }
   bool is_protected(std::string_view, std::string_view ref) const override { return ref == "refs/heads/main"; }
 };
@@ -75,18 +93,25 @@ class FakeSettings final : public JobSettings {
  public:
   using Texts = std::map<std::string, std::string>;
   Texts vars, repository_secrets;
-  std::map<std::string, Texts> environment_vars, environment_secrets;
+  std::map<std::string, Texts> environment_vars, secrets_by_environment;
   std::map<std::string, Protection> protections;
 
   Result<Texts> variables(std::string_view, std::string_view environment) const override {
     return merged(vars, environment_vars, environment);
   }
   Result<Texts> secrets(std::string_view, std::string_view environment) const override {
-    return merged(repository_secrets, environment_secrets, environment);
+    return merged(repository_secrets, secrets_by_environment, environment);
+  }
+  Result<Texts> environment_secrets(std::string_view, std::string_view environment) const override {
+    return merged({}, secrets_by_environment, environment);
   }
   Result<Protection> protection(std::string_view, std::string_view environment) const override {
-    const auto found = protections.find(std::string(environment));
-    return found == protections.end() ? Protection{} : found->second;
+    const std::string name(environment);
+    const auto found = protections.find(name);
+    if (found != protections.end()) return found->second;
+    Protection none;
+    none.exists = environment_vars.count(name) + secrets_by_environment.count(name) > 0;
+    return none;
   }
 
  private:
@@ -101,7 +126,7 @@ class FakeSettings final : public JobSettings {
 class FakeStorage final : public JobStorage {
  public:
   std::vector<std::int64_t> forgotten;
-  std::map<std::string, std::string> stored;
+  std::map<std::pair<std::int64_t, std::string>, std::string> stored;  // by run and name
 
   Result<Artifact> put_artifact(std::string_view, std::int64_t run_id, std::string_view name, std::optional<int>, bool,
                                 http::BodyReader& body) override {
@@ -110,15 +135,25 @@ class FakeStorage final : public JobStorage {
     for (Result<std::size_t> got = body.read(buffer); got && *got > 0; got = body.read(buffer)) {
       text.append(buffer.data(), *got);
     }
-    stored[std::string(name)] = text;
+    stored[{run_id, std::string(name)}] = text;
     return Artifact{1, run_id, std::string(name), text.size(), "sha256:0"};
   }
   Result<std::vector<Artifact>> artifacts(std::int64_t run_id) const override {
     std::vector<Artifact> all;
-    for (const auto& [name, text] : stored) all.push_back({1, run_id, name, text.size(), "sha256:0"});
+    for (const auto& [key, text] : stored) {
+      if (key.first == run_id) all.push_back({1, run_id, key.second, text.size(), "sha256:0"});
+    }
     return all;
   }
-  Result<http::FileBody> artifact(std::int64_t, std::string_view) const override {
+  Result<http::FileBody> artifact(std::int64_t run_id, std::string_view name) const override {
+    const auto found = stored.find({run_id, std::string(name)});
+    if (found == stored.end()) return make_error(errc::not_found, "there is no such artifact");
+    const int file = ::memfd_create("artifact", MFD_CLOEXEC);
+    EXPECT_EQ(::write(file, found->second.data(), found->second.size()), static_cast<ssize_t>(found->second.size()));
+    return http::FileBody(file, 0, found->second.size());
+  }
+  Result<void> remove_artifact(std::int64_t run_id, std::string_view name) override {
+    if (stored.erase({run_id, std::string(name)}) > 0) return ok();
     return make_error(errc::not_found, "there is no such artifact");
   }
   Result<void> put_cache(std::string_view, std::string_view, std::string_view, std::string_view,
@@ -137,9 +172,24 @@ class FakeStorage final : public JobStorage {
 
 class FakeIssuer final : public TokenIssuer {
  public:
-  Result<std::string> issue(const JobFacts& job, const std::string& audience) override {
-    return fmt::format("{} {} {}", job.repository, job.environment, audience);
+  Result<IssuedToken> issue(const JobFacts& job, const std::string& audience) override {
+    asked.push_back(job);
+    return IssuedToken{fmt::format("{} {} {}", job.repository, job.environment, audience), "repo:" + job.repository,
+                       audience};
   }
+  std::vector<JobFacts> asked;
+};
+
+// "AcquireJob allowed: WHO WHAT: why".
+class FakeAudit final : public aws::AuditSink {
+ public:
+  void record(const aws::CallRecord& record) override {
+    std::string line = fmt::format("{} {} {}", record.operation, record.error ? record.error->code : "allowed",
+                                   record.context->principal_arn);
+    for (const aws::Access& access : record.accesses) line += " " + access.resource;
+    lines.push_back(line + ": " + (record.error ? record.error->message : record.reason));
+  }
+  std::vector<std::string> lines;
 };
 
 class TextReader final : public http::BodyReader {
@@ -183,8 +233,10 @@ struct House {
   FakeSettings settings;
   FakeStorage storage;
   FakeIssuer issuer;
+  FakeAudit told;
   ManualClock clock;
   SeededIds ids{7};
+  RunnerAudit audit{"123456789012", "us-east-1", told, clock, ids};
   BoardSettings board;
   std::chrono::days keep_runs{90};
   std::unique_ptr<Conductor> conductor;
@@ -197,7 +249,7 @@ struct House {
     auto opened = Conductor::open(own, source, settings, storage, clock, ids);
     ASSERT_TRUE(opened) << opened.error().message;
     conductor = std::move(*opened);
-    api = std::make_unique<RunnerApi>(*conductor, storage, issuer, nullptr, std::chrono::milliseconds(0));
+    api = std::make_unique<RunnerApi>(*conductor, storage, issuer, nullptr, &audit, std::chrono::milliseconds(0));
     runner_token = conductor->create_runner_token("local", "root", true).value();
   }
   PushReport push(const std::string& sha, const std::string& ref = "refs/heads/main") const {
@@ -215,11 +267,12 @@ struct House {
     TextReader reader(body);
     return (*api)(head, reader);
   }
+  RunnerToken by_token() const { return conductor->runner_token(runner_token).value(); }
   // The next job for a runner with these labels, or nullopt.
   std::optional<JobMessage> acquire(std::vector<std::string> labels = {"ubuntu-latest"}, const std::string& name = "r1",
                                     std::vector<std::int64_t> running = {}) const {
     const Acquire runner{name, std::move(labels), std::move(running)};
-    auto answer = conductor->acquire(runner, std::chrono::milliseconds(0));
+    auto answer = conductor->acquire(by_token(), runner, std::chrono::milliseconds(0));
     EXPECT_TRUE(answer) << answer.error().message;
     return answer ? std::move(*answer) : std::nullopt;
   }

@@ -14,11 +14,10 @@ namespace {
 
 // What was checked when it was put there prepares; anything else matches nothing.
 bool matches(const std::vector<std::string>& patterns, std::string_view name) {
-  workflow::PatternList list;
-  for (const std::string& pattern : patterns) {
-    if (Result<workflow::Glob> glob = workflow::Glob::prepare(pattern)) list.patterns.push_back(std::move(*glob));
-  }
-  return list.matches(name);
+  return std::any_of(patterns.begin(), patterns.end(), [name](const std::string& pattern) {
+    const Result<workflow::Glob> glob = workflow::Glob::prepare_fnmatch(pattern);
+    return glob && glob->matches(name);
+  });
 }
 
 std::string allowed_in_words(const Protection& protection) {
@@ -49,6 +48,12 @@ std::optional<std::string> deployment_refusal(const Protection& protection, std:
                      allowed_in_words(protection));
 }
 
+std::string missing_environment(std::string_view repository, std::string_view environment) {
+  return fmt::format(
+      "there is no environment {}: no variables, secrets or rules of one. Make it: kaapi env create {} --repo {}",
+      environment, environment, repository);
+}
+
 }  // namespace kaapi::actions
 
 namespace kaapi::actions::settings {
@@ -75,7 +80,7 @@ Result<void> check_patterns(std::string_view what, const std::vector<std::string
                                                  max_deployment_patterns));
   }
   for (const std::string& pattern : patterns) {
-    if (const Result<workflow::Glob> glob = workflow::Glob::prepare(pattern); !glob) {
+    if (const Result<workflow::Glob> glob = workflow::Glob::prepare_fnmatch(pattern); !glob) {
       return make_error(errc::invalid, fmt::format("'{}' among the {}: {}", pattern, what, glob.error().message));
     }
   }

@@ -37,7 +37,8 @@ TEST(DeploymentRefusal, PatternsOfBranchesAndTagsAreKeptApart) {
   EXPECT_FALSE(may(protection, ""));
   EXPECT_FALSE(may(policy({"main"}, {}), "refs/tags/main"));
   EXPECT_FALSE(may(policy({}, {"v*"}), "refs/heads/main"));
-  EXPECT_FALSE(may(policy({"release/*", "!release/old"}, {}), "refs/heads/release/old"));
+  EXPECT_TRUE(may(policy({"hotfix/?", "a+b"}, {}), "refs/heads/hotfix/1")) << "as fnmatch, not as filters of triggers";
+  EXPECT_TRUE(may(policy({"hotfix/?", "a+b"}, {}), "refs/heads/a+b"));
 }
 
 TEST(DeploymentRefusal, SaysWhatIsAllowed) {

@@ -167,10 +167,22 @@ Result<std::map<std::string, std::string>> Settings::variables(std::string_view 
 
 Result<std::map<std::string, std::string>> Settings::secrets(std::string_view repository,
                                                              std::string_view environment) const {
+  return open_secrets(repository, environment, true);
+}
+
+Result<std::map<std::string, std::string>> Settings::environment_secrets(std::string_view repository,
+                                                                         std::string_view environment) const {
+  return open_secrets(repository, environment, false);
+}
+
+Result<std::map<std::string, std::string>> Settings::open_secrets(std::string_view repository,
+                                                                  std::string_view environment,
+                                                                  bool repositorys) const {
   using Values = std::map<std::string, std::string>;
   return database_->read([&](Session& session) -> Result<Values> {
     Values values;
     const auto keep = [&](const Level& level, std::string_view name, std::string_view content) -> Result<void> {
+      if (!repositorys && level.environment.empty()) return ok();
       Result<std::string> plain = sealer_.unseal(content, sealed_place(level, name));
       if (!plain) {
         return make_error(
@@ -192,8 +204,10 @@ Result<Protection> Settings::protection(std::string_view repository, std::string
   return database_->read([&](Session& session) -> Result<Protection> {
     store::Statement row = session.query("SELECT protection FROM environment WHERE repository = ?1 AND folded = ?2",
                                          repository, lower(environment));
-    if (!row.step()) return Protection{};
-    return protection_from(row.text(0));
+    if (row.step()) return protection_from(row.text(0));
+    Protection none;
+    none.exists = false;
+    return none;
   });
 }
 

@@ -56,6 +56,8 @@ class Settings final : public JobSettings {
                                                        std::string_view environment) const override;
   Result<std::map<std::string, std::string>> secrets(std::string_view repository,
                                                      std::string_view environment) const override;
+  Result<std::map<std::string, std::string>> environment_secrets(std::string_view repository,
+                                                                 std::string_view environment) const override;
   Result<Protection> protection(std::string_view repository, std::string_view environment) const override;
 
   // Errors of the changes: `Invalid` (a name, a value), `NotFound` (no such environment, or nothing of that name to
@@ -77,6 +79,9 @@ class Settings final : public JobSettings {
   Result<std::vector<Environment>> environments(std::string_view repository) const;
 
  private:
+  // `repositorys`: also those of the repository itself, which the environment's go before.
+  Result<std::map<std::string, std::string>> open_secrets(std::string_view repository, std::string_view environment,
+                                                          bool repositorys) const;
   Settings(std::unique_ptr<store::Database> database, store::Sealer sealer, const Clock& clock)
       : database_(std::move(database)), sealer_(std::move(sealer)), clock_(clock) {}
 

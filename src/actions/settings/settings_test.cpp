@@ -58,6 +58,9 @@ TEST_F(SettingsTest, SecretsComeBackAfterARestart) {
   reopen();
   EXPECT_THAT(*settings_->secrets(shop, ""), ElementsAre(Pair("TOKEN", "a")));
   EXPECT_THAT(*settings_->secrets(shop, "PRODUCTION"), ElementsAre(Pair("TOKEN", binary)));
+  ASSERT_TRUE(settings_->put_secret(repository, "OTHER", "b"));
+  EXPECT_THAT(*settings_->environment_secrets(shop, "PRODUCTION"), ElementsAre(Pair("TOKEN", binary)));
+  EXPECT_THAT(*settings_->environment_secrets(shop, ""), testing::IsEmpty());
 }
 
 TEST_F(SettingsTest, SecretsAreSealedOnDisk) {

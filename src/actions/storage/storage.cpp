@@ -138,6 +138,16 @@ Result<http::FileBody> Storage::artifact(std::int64_t run_id, std::string_view n
   return body;
 }
 
+Result<void> Storage::remove_artifact(std::int64_t run_id, std::string_view name) {
+  const Result<std::string> gone = database_->write([&](Session& session) -> Result<std::string> {
+    if (!artifact_file(session, run_id, name, clock_.now())) return no_artifact(run_id, name);
+    return erase_artifact(session, run_id, name);
+  });
+  if (!gone) return gone.error();
+  files_.remove(*gone);
+  return ok();
+}
+
 Result<void> Storage::forget_run(std::int64_t run_id) {
   const Result<Names> gone =
       database_->write([&](Session& session) -> Result<Names> { return erase_run(session, run_id); });

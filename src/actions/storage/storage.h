@@ -33,6 +33,7 @@ class Storage final : public JobStorage {
                                 std::optional<int> retention_days, bool overwrite, http::BodyReader& body) override;
   Result<std::vector<Artifact>> artifacts(std::int64_t run_id) const override;
   Result<http::FileBody> artifact(std::int64_t run_id, std::string_view name) const override;
+  Result<void> remove_artifact(std::int64_t run_id, std::string_view name) override;
   Result<void> put_cache(std::string_view repository, std::string_view ref, std::string_view key,
                          std::string_view version, http::BodyReader& body) override;
   // As GitHub searches: the ref, then the default one; in each the key itself, then the newest that begins with it,

@@ -124,6 +124,28 @@ TEST_F(StorageTest, AnArtifactIsReplacedOnlyWhenAsked) {
   EXPECT_EQ(files("files"), 2U);
 }
 
+TEST_F(StorageTest, AnArtifactIsRemovedForGood) {
+  for (const std::string name : {"a", "b"}) ASSERT_TRUE(put(7, name, "bytes"));
+  ASSERT_TRUE(put(8, "a", "of another run"));
+  const Result<http::FileBody> read = storage_->artifact(7, "a");
+  ASSERT_TRUE(storage_->remove_artifact(7, "a"));
+  EXPECT_EQ(files("files"), 2U);
+  EXPECT_EQ(text_of(*read), "bytes") << "who is reading it reads on";
+  EXPECT_EQ(storage_->remove_artifact(7, "a").error().code, errc::not_found);
+  reopen();
+  EXPECT_EQ(storage_->artifact(7, "a").error().code, errc::not_found);
+  EXPECT_EQ(storage_->artifacts(7)->size(), 1U);
+  EXPECT_EQ(text_of(*storage_->artifact(8, "a")), "of another run");
+  EXPECT_TRUE(put(7, "a", "again")) << "its name is free";
+}
+
+TEST_F(StorageTest, WhatHasExpiredIsNotThereToRemove) {
+  ASSERT_TRUE(put(7, "short", "bytes", false, 1));
+  clock_.advance(std::chrono::hours(24));
+  EXPECT_EQ(storage_->remove_artifact(7, "short").error().code, errc::not_found);
+  EXPECT_EQ(storage_->tidy().value(), 1U);
+}
+
 TEST_F(StorageTest, OfTwoAtOnceOneIsKept) {
   std::vector<std::string> outcomes(4);
   std::vector<std::thread> threads;

@@ -6,19 +6,18 @@
 #include <array>
 
 #include "actions/workflow/parts.h"
+#include "base/text.h"
 
 namespace kaapi::actions::workflow {
 namespace {
 
-constexpr std::array<std::string_view, 7> action_keys = {"name",    "description", "author",  "inputs",
-                                                         "outputs", "runs",        "branding"};
-
+// Unknown keys of the file and of its inputs are no faults: published actions have them, and GitHub reads past them.
 class ActionReader {
  public:
   explicit ActionReader(Reader& reader) : reader_(reader) {}
 
   Action read(const YamlNode& root) {
-    if (!reader_.mapping(root, "the action", action_keys)) return std::move(action_);
+    if (!reader_.any_mapping(root, "the action")) return std::move(action_);
     if (const YamlMember* m = root.find("name")) action_.name = reader_.plain(m->value, "name");
     if (const YamlMember* m = root.find("description")) action_.description = reader_.plain(m->value, "description");
     if (const YamlMember* m = root.find("inputs")) read_inputs(m->value);
@@ -34,17 +33,15 @@ class ActionReader {
 
  private:
   void read_inputs(const YamlNode& node) {
-    static constexpr std::array<std::string_view, 5> keys = {"description", "required", "default", "deprecationMessage",
-                                                             "type"};
     if (node.kind == YamlKind::null || !reader_.any_mapping(node, "inputs")) return;
     for (const YamlMember& member : node.members) {
       const std::string what = fmt::format("inputs.{}", member.key);
       ActionInput input;
       input.name = member.key;
-      if (member.value.kind != YamlKind::null && reader_.mapping(member.value, what, keys)) {
+      if (member.value.kind != YamlKind::null && reader_.any_mapping(member.value, what)) {
         const YamlNode& value = member.value;
-        if (const YamlMember* m = value.find("description")) input.description = reader_.plain(m->value, what);
-        if (const YamlMember* m = value.find("required")) input.required = scalar_flag(m->value, what + ".required");
+        if (const YamlMember* m = value.find("description")) input.description = m->value.text;
+        if (const YamlMember* m = value.find("required")) input.required = lower(m->value.text) == "true";
         if (const YamlMember* m = value.find("deprecationMessage")) input.deprecation = reader_.plain(m->value, what);
         if (const YamlMember* m = value.find("default")) {
           input.default_value = reader_.text(m->value, what + ".default", Place::action_input_default);
@@ -52,12 +49,6 @@ class ActionReader {
       }
       action_.inputs.push_back(std::move(input));
     }
-  }
-
-  // Published actions also write 'true' in quotes.
-  bool scalar_flag(const YamlNode& node, const std::string& what) {
-    if (node.kind == YamlKind::text && (node.text == "true" || node.text == "false")) return node.text == "true";
-    return reader_.plain_flag(node, what);
   }
 
   void read_outputs(const YamlNode& node) {

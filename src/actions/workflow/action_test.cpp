@@ -39,6 +39,22 @@ runs: {using: composite, steps: [{id: s, run: "echo ${{ inputs.who }}", shell: "
   EXPECT_EQ(docker.args.size(), 1U);
 }
 
+// GitHub's schema (action_yaml.json) is loose at the root and in inputs.
+TEST(Actions, WhatGitHubDoesNotReadMayBeAnything) {
+  const Action action = must_parse_action(R"(name: a
+version: 1
+keywords: [x, y]
+inputs:
+  who: {description: [a], type: choice, options: [a, b], required: yes, default: a, deprecationMessage: old}
+  what: {required: False, description: "such as ${{ github.ref }}"}
+runs: {using: node20, main: m.js}
+)");
+  ASSERT_EQ(action.inputs.size(), 2U);
+  EXPECT_EQ(action.inputs[0].default_value->value.source(), "a");
+  EXPECT_EQ(action.inputs[0].deprecation, "old");
+  EXPECT_THAT(faults_of("outputs: {x: {valeu: a}}\nruns: {using: node20, main: a}\n"), HasSubstr("unknown key"));
+}
+
 TEST(Actions, FaultsSayWhatWasExpected) {
   const std::pair<const char*, const char*> rows[] = {
       {"name: a\n", "runs is missing"},

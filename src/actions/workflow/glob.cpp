@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bitset>
 #include <cstdint>
 
 namespace kaapi::actions::workflow {
@@ -32,6 +33,33 @@ Result<std::size_t> read_set(std::string_view pattern, std::size_t at,
   return end + 1;
 }
 
+// The same without '/', and with `negated` all others: as fnmatch's sets are.
+std::vector<std::pair<unsigned char, unsigned char>> in_one_component(
+    const std::vector<std::pair<unsigned char, unsigned char>>& ranges, bool negated) {
+  std::bitset<256> taken;
+  for (const auto& [first, last] : ranges) {
+    for (unsigned byte = first; byte <= last; ++byte) taken.set(byte);
+  }
+  if (negated) taken.flip();
+  taken.reset('/');
+  std::vector<std::pair<unsigned char, unsigned char>> out;
+  for (unsigned byte = 0; byte < taken.size(); ++byte) {
+    if (!taken.test(byte)) continue;
+    const auto one = static_cast<unsigned char>(byte);
+    if (!out.empty() && out.back().second + 1U == byte) {
+      out.back().second = one;
+    } else {
+      out.emplace_back(one, one);
+    }
+  }
+  return out;
+}
+
+Result<void> check_length(std::string_view pattern) {
+  if (pattern.size() <= max_pattern_bytes) return ok();
+  return invalid(fmt::format("a pattern has {} bytes: expected at most {}", pattern.size(), max_pattern_bytes));
+}
+
 }  // namespace
 
 bool Glob::Element::takes(char c) const {
@@ -42,9 +70,7 @@ bool Glob::Element::takes(char c) const {
 }
 
 Result<Glob> Glob::prepare(std::string_view pattern) {
-  if (pattern.size() > max_pattern_bytes) {
-    return invalid(fmt::format("a pattern has {} bytes: expected at most {}", pattern.size(), max_pattern_bytes));
-  }
+  if (const Result<void> fits = check_length(pattern); !fits) return fits.error();
   Glob glob;
   glob.text_ = pattern;
   if (pattern.starts_with('!')) {
@@ -63,10 +89,7 @@ Result<Glob> Glob::prepare(std::string_view pattern) {
       at += element.any_slash ? 2 : 1;
       // **/ also matches no directory at all: "**/a" matches "a".
       if (element.any_slash && at < pattern.size() && pattern[at] == '/' && (at == 2 || pattern[at - 3] == '/')) {
-        Element group, slash;
-        group.repeat = Repeat::directories;
-        slash.ranges = {{'/', '/'}};
-        glob.elements_.insert(glob.elements_.end(), {std::move(group), std::move(element), std::move(slash)});
+        glob.add_directories();
         ++at;
         continue;
       }
@@ -91,6 +114,53 @@ Result<Glob> Glob::prepare(std::string_view pattern) {
     glob.elements_.push_back(std::move(element));
   }
   return glob;
+}
+
+Result<Glob> Glob::prepare_fnmatch(std::string_view pattern) {
+  if (const Result<void> fits = check_length(pattern); !fits) return fits.error();
+  if (pattern.empty()) return invalid("a pattern is empty: expected a name, or * for all of one component");
+  Glob glob;
+  glob.text_ = pattern;
+  std::size_t at = 0;
+  while (at < pattern.size()) {
+    Element element;
+    const char c = pattern[at];
+    if (pattern.substr(at).starts_with("**/") && (at == 0 || pattern[at - 1] == '/')) {
+      glob.add_directories();
+      at += 3;
+      continue;
+    }
+    if (c == '*') {
+      element.any = true;
+      element.repeat = Repeat::any;
+      at = std::min(pattern.find_first_not_of('*', at), pattern.size());
+    } else if (c == '?') {
+      element.any = true;
+      ++at;
+    } else if (c == '[') {
+      const bool negated = at + 1 < pattern.size() && (pattern[at + 1] == '!' || pattern[at + 1] == '^');
+      const Result<std::size_t> next = read_set(pattern, at + (negated ? 2 : 1), element.ranges);
+      if (!next) return next.error();
+      element.ranges = in_one_component(element.ranges, negated);
+      at = *next;
+    } else {
+      if (c == '\\' && at + 1 < pattern.size()) ++at;
+      const auto byte = static_cast<unsigned char>(pattern[at]);
+      element.ranges = {{byte, byte}};
+      ++at;
+    }
+    glob.elements_.push_back(std::move(element));
+  }
+  return glob;
+}
+
+void Glob::add_directories() {
+  Element group, any, slash;
+  group.repeat = Repeat::directories;
+  any.any = any.any_slash = true;
+  any.repeat = Repeat::any;
+  slash.ranges = {{'/', '/'}};
+  elements_.insert(elements_.end(), {std::move(group), std::move(any), std::move(slash)});
 }
 
 void Glob::reach(std::vector<std::uint8_t>& places, std::size_t place) const {

@@ -14,6 +14,8 @@ namespace kaapi::actions::workflow {
 
 inline constexpr std::size_t max_pattern_bytes = 1'024;
 inline constexpr std::size_t max_patterns = 1'000;  // of one list
+// All patterns of one list together: each is compared with every changed file.
+inline constexpr std::size_t max_pattern_list_bytes = 16UL * 1024;
 
 // One pattern, prepared. Matching takes time proportional to the pattern's length times the text's, whatever they hold.
 // Immutable; thread-safe.
@@ -21,6 +23,11 @@ class Glob {
  public:
   // Errors: `Invalid` with what is wrong.
   static Result<Glob> prepare(std::string_view pattern);
+  // A pattern of deployment branches and tags, which GitHub reads in another way ("Managing environments for
+  // deployment"): Ruby's File.fnmatch with FNM_PATHNAME. * and ? stand for bytes of one component, **/ for any
+  // components, [] for one of a set, [!] or [^] for one outside of it; \ takes the next character as it is. Nothing is
+  // negated. Errors: `Invalid`.
+  static Result<Glob> prepare_fnmatch(std::string_view pattern);
 
   bool negated() const { return negated_; }
   const std::string& text() const { return text_; }  // as written
@@ -39,6 +46,8 @@ class Glob {
     bool takes(char c) const;
   };
 
+  // **/
+  void add_directories();
   // Marks the place, and those behind it that can be reached without a byte.
   void reach(std::vector<std::uint8_t>& places, std::size_t place) const;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actions/expression/contexts.h"
+#include "actions/expression/suggest.h"
 
 namespace kaapi::actions::workflow {
 namespace {
@@ -59,6 +60,11 @@ struct Axis {
   std::vector<Value> values;
 };
 
+bool is_axis(const std::vector<Axis>& axes, std::string_view name) {
+  return std::any_of(axes.begin(), axes.end(),
+                     [&](const Axis& axis) { return expression::equal_ignoring_case(axis.name, name); });
+}
+
 Result<std::vector<Axis>> axes_of(const Object& matrix) {
   std::vector<Axis> axes;
   std::size_t combinations = 1;
@@ -110,67 +116,113 @@ Result<std::vector<Object>> entries_of(const Object& matrix, std::string_view ke
     if (!entry.is(Kind::object)) {
       return invalid(fmt::format("matrix.{}: found {}, expected a mapping", key, kind_name(entry)));
     }
+    if (entry.object().empty()) {
+      return invalid(fmt::format("matrix.{}: an entry is empty, expected values such as os: linux", key));
+    }
     entries.push_back(entry.object());
   }
   return entries;
 }
 
-// A mapping in an entry of exclude may name only some of the members.
-bool partly_same(const Value& part, const Value& whole) {
-  if (!part.is(Kind::object) || !whole.is(Kind::object)) return same_value(part, whole);
-  const auto& members = part.object().members();
-  return std::all_of(members.begin(), members.end(), [&](const auto& member) {
-    const Value* value = whole.object().find(member.first);
-    return value != nullptr && partly_same(member.second, *value);
+Result<void> check_excludes(const std::vector<Object>& excludes, const std::vector<Axis>& axes) {
+  std::vector<std::string_view> lists;
+  for (const Axis& axis : axes) lists.push_back(axis.name);
+  for (const Object& entry : excludes) {
+    for (const auto& [key, value] : entry.members()) {
+      if (!is_axis(axes, key)) return invalid("matrix.exclude: " + no_such_list(key, lists));
+    }
+  }
+  return ok();
+}
+
+// Whether each scalar of `part` equals what stands in its place in `whole`; null stands where nothing does.
+bool scalars_equal(const Value& part, const Value& whole) {
+  if (part.is(Kind::object)) {
+    const auto& members = part.object().members();
+    return std::all_of(members.begin(), members.end(),
+                       [&](const auto& member) { return scalars_equal(member.second, whole[member.first]); });
+  }
+  if (!part.is(Kind::array)) return loose_equal(part, whole);
+  const std::vector<Value>& items = part.array().items;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const bool there = whole.is(Kind::array) && i < whole.array().items.size();
+    if (!scalars_equal(items[i], there ? whole.array().items[i] : Value())) return false;
+  }
+  return true;
+}
+
+bool matches(const Object& entry, const Object& combination) {
+  return std::all_of(entry.members().begin(), entry.members().end(), [&](const auto& member) {
+    const Value* value = combination.find(member.first);
+    return scalars_equal(member.second, value == nullptr ? Value() : *value);
   });
 }
 
 bool excluded(const Object& combination, const std::vector<Object>& entries) {
-  return std::any_of(entries.begin(), entries.end(), [&](const Object& entry) {
-    return !entry.empty() && partly_same(Value(entry), Value(combination));
-  });
+  return std::any_of(entries.begin(), entries.end(), [&](const Object& entry) { return matches(entry, combination); });
 }
 
-// Adds an entry of include to every original combination whose values it does not change; or makes a new one.
+// Adds what an entry of include has beside the lists to every original combination that matches it, or makes a new one
+// of the entry. Values of the lists stay as they are; those that earlier entries added do not.
 void include(const Object& entry, const std::vector<Axis>& axes, std::size_t originals, std::vector<Object>& jobs) {
+  Object wanted, extra;
+  for (const auto& [key, value] : entry.members()) (is_axis(axes, key) ? wanted : extra).set(key, value);
   bool added = false;
   for (std::size_t i = 0; i < originals; ++i) {
-    const bool fits = std::all_of(axes.begin(), axes.end(), [&](const Axis& axis) {
-      const Value* value = entry.find(axis.name);
-      return value == nullptr || same_value(*value, *jobs[i].find(axis.name));
-    });
-    if (!fits) continue;
+    if (!matches(wanted, jobs[i])) continue;
     added = true;
-    for (const auto& [key, value] : entry.members()) jobs[i].set(key, value);
+    for (const auto& [key, value] : extra.members()) jobs[i].set(key, value);
   }
-  if (!added) jobs.push_back(entry);
+  if (added) return;
+  for (const auto& [key, value] : extra.members()) wanted.set(key, value);
+  jobs.push_back(std::move(wanted));
 }
 
-// "linux, 20": the scalars of a combination.
 void append_scalars(const Value& value, std::string& out) {
   if (value.is(Kind::object)) {
     for (const auto& [key, member] : value.object().members()) append_scalars(member, out);
   } else if (value.is(Kind::array)) {
     for (const Value& item : value.array().items) append_scalars(item, out);
-  } else {
+  } else if (const std::string text = to_text(value); !text.empty()) {
     if (!out.empty()) out += ", ";
-    out += to_text(value);
+    out += text;
   }
 }
 
-Result<std::string> instance_name(const Job& job, const JobInstance& instance, const Environment& environment) {
-  if (job.name && job.name->value.has_expressions()) {
+// "linux, 20": the scalars of the first `count` members.
+std::string label_of(const Object& combination, std::size_t count) {
+  std::string label;
+  for (std::size_t i = 0; i < count; ++i) append_scalars(combination.members()[i].second, label);
+  return label;
+}
+
+// GitHub counts UTF-16; no character is cut in two.
+std::string shortened(std::string name) {
+  constexpr std::string_view dots = "...";
+  std::size_t units = 0, end = 0;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(name[i]);
+    if ((byte & 0xC0U) == 0x80U) continue;  // within a character
+    units += byte >= 0xF0U ? 2 : 1;
+    if (end == 0 && units > max_built_name_units - dots.size()) end = i;
+  }
+  return units <= max_built_name_units ? name : name.substr(0, end).append(dots);
+}
+
+Result<std::string> instance_name(const Job& job, const JobInstance& instance, const std::string& label,
+                                  const Environment& environment) {
+  const bool evaluated = job.name && job.name->value.has_expressions();
+  if (evaluated) {
     expression::Contexts contexts(&environment);
     contexts.set("matrix", instance.matrix);
     contexts.set("strategy", instance.strategy);
     auto name = job.name->value.evaluate_text(contexts);
     if (!name) return name.error();
-    return std::move(*name);
+    if (!name->empty()) return std::move(*name);
   }
-  const std::string name = job.name && !job.name->value.source().empty() ? job.name->value.source() : job.id;
-  std::string scalars;
-  append_scalars(instance.matrix, scalars);
-  return instance.matrix.is(Kind::null) ? name : fmt::format("{} ({})", name, scalars);
+  const bool given = job.name && !evaluated && !job.name->value.source().empty();
+  const std::string& name = given ? job.name->value.source() : job.id;
+  return shortened(label.empty() ? name : fmt::format("{} ({})", name, label));
 }
 
 Value strategy_context(const ExpandedJob& job, std::size_t index, std::size_t total) {
@@ -184,30 +236,23 @@ Value strategy_context(const ExpandedJob& job, std::size_t index, std::size_t to
 
 }  // namespace
 
-bool same_value(const Value& a, const Value& b) {
-  if (a.is_primitive() && b.is_primitive()) return to_text(a) == to_text(b);
-  if (a.kind() != b.kind()) return false;
-  if (a.is(Kind::array)) {
-    return std::equal(a.array().items.begin(), a.array().items.end(), b.array().items.begin(), b.array().items.end(),
-                      same_value);
-  }
-  const auto& members = a.object().members();
-  return members.size() == b.object().members().size() &&
-         std::all_of(members.begin(), members.end(), [&](const auto& member) {
-           const Value* other = b.object().find(member.first);
-           return other != nullptr && same_value(member.second, *other);
-         });
+std::string no_such_list(std::string_view key, std::span<const std::string_view> lists) {
+  const std::string what = fmt::format("{} is no list of the matrix", quoted(key));
+  if (lists.empty()) return what + ": it has none, so there is nothing to exclude";
+  return fmt::format("{}{}: expected {}", what, expression::did_you_mean(key, lists), fmt::join(lists, ", "));
 }
 
-Result<std::vector<Value>> expand_matrix(const Matrix& matrix, const Environment& environment) {
+Result<std::vector<Combination>> expand_matrix(const Matrix& matrix, const Environment& environment) {
   const Result<Object> values = evaluate_matrix(matrix, environment);
   if (!values) return values.error();
   const Result<std::vector<Axis>> axes = axes_of(*values);
   if (!axes) return axes.error();
   const Result<std::vector<Object>> excludes = entries_of(*values, "exclude");
   if (!excludes) return excludes.error();
+  if (const Result<void> known = check_excludes(*excludes, *axes); !known) return known.error();
   const Result<std::vector<Object>> includes = entries_of(*values, "include");
   if (!includes) return includes.error();
+  if (axes->empty() && includes->empty()) return invalid("the matrix is empty, expected at least one list, or include");
   std::vector<Object> jobs = product(*axes);
   std::erase_if(jobs, [&](const Object& combination) { return excluded(combination, *excludes); });
   const std::size_t originals = jobs.size();
@@ -215,9 +260,12 @@ Result<std::vector<Value>> expand_matrix(const Matrix& matrix, const Environment
   if (jobs.size() > max_matrix_jobs) {
     return invalid(fmt::format("the matrix yields {} jobs, expected at most {}", jobs.size(), max_matrix_jobs));
   }
-  std::vector<Value> result;
+  std::vector<Combination> result;
   result.reserve(jobs.size());
-  for (Object& job : jobs) result.emplace_back(std::move(job));
+  for (Object& job : jobs) {
+    std::string label = label_of(job, result.size() < originals ? axes->size() : job.members().size());
+    result.push_back({std::move(job), std::move(label)});
+  }
   return result;
 }
 
@@ -232,18 +280,22 @@ Result<ExpandedJob> expand_job(const Job& job, const Environment& environment) {
   if (strategy.max_parallel) {
     const Result<double> number = evaluate_number(*strategy.max_parallel, environment);
     if (!number) return number.error();
-    if (!(*number >= 1)) return invalid("max-parallel: expected a number of at least 1");
-    result.max_parallel = static_cast<std::size_t>(std::min(*number, static_cast<double>(max_matrix_jobs)));
+    // 0 is no limit, as on GitHub.
+    if (*number >= 1) result.max_parallel = std::min(static_cast<std::size_t>(*number), max_matrix_jobs);
   }
-  std::vector<Value> combinations(1);
+  std::vector<Combination> combinations;
   if (strategy.matrix) {
-    Result<std::vector<Value>> expanded = expand_matrix(*strategy.matrix, environment);
+    Result<std::vector<Combination>> expanded = expand_matrix(*strategy.matrix, environment);
     if (!expanded) return expanded.error();
     combinations = std::move(*expanded);
   }
+  if (combinations.empty()) {
+    combinations.emplace_back();
+    result.max_parallel.reset();
+  }
   for (std::size_t i = 0; i < combinations.size(); ++i) {
-    JobInstance instance{{}, std::move(combinations[i]), strategy_context(result, i, combinations.size())};
-    Result<std::string> name = instance_name(job, instance, environment);
+    JobInstance instance{{}, std::move(combinations[i].matrix), strategy_context(result, i, combinations.size())};
+    Result<std::string> name = instance_name(job, instance, combinations[i].label, environment);
     if (!name) return name.error();
     instance.name = std::move(*name);
     result.instances.push_back(std::move(instance));

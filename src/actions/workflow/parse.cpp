@@ -9,8 +9,9 @@
 namespace kaapi::actions::workflow {
 namespace {
 
-constexpr std::array<std::string_view, 8> workflow_keys = {"name",     "run-name",    "on",          "env",
-                                                           "defaults", "concurrency", "permissions", "jobs"};
+// `description` is for people who read the file.
+constexpr std::array<std::string_view, 9> workflow_keys = {
+    "name", "run-name", "on", "env", "defaults", "concurrency", "permissions", "jobs", "description"};
 
 Workflow read_workflow(Reader& reader, std::string_view path, const YamlNode& root) {
   Workflow workflow;

@@ -54,7 +54,7 @@ Step read_step(Reader& reader, const YamlNode& node, const std::string& what, co
     step.continue_on_error = reader.flag(m->value, at("continue-on-error"), places.step);
   }
   if (const YamlMember* m = node.find("timeout-minutes"); m != nullptr && !places.in_action) {
-    step.timeout_minutes = reader.number(m->value, at("timeout-minutes"), places.step);
+    step.timeout_minutes = reader.number(m->value, at("timeout-minutes"), places.step, true);
   }
   return step;
 }

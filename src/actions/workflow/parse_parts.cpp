@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
+#include "actions/workflow/matrix.h"
 #include "actions/workflow/parts.h"
 
 namespace kaapi::actions::workflow {
@@ -48,6 +50,60 @@ std::optional<Credentials> read_credentials(Reader& reader, const YamlNode& node
   std::optional<Text> secret = reader.text(password->value, what + ".password", Place::job_container_credentials);
   if (!name || !secret) return std::nullopt;
   return Credentials{*std::move(name), *std::move(secret)};
+}
+
+// An exclude that names no list is a misspelt one; so GitHub refuses it too.
+void check_excludes(Reader& reader, const YamlNode& node, const Matrix& matrix, const std::string& what) {
+  const YamlMember* exclude = node.find("exclude");
+  if (exclude == nullptr) return;
+  std::vector<std::string_view> lists;
+  for (const DataMember& axis : matrix.axes) lists.push_back(axis.key);
+  for (const YamlNode& entry : exclude->value.items) {
+    for (const YamlMember& member : entry.members) {
+      const bool known = std::any_of(lists.begin(), lists.end(), [&](std::string_view list) {
+        return expression::equal_ignoring_case(list, member.key);
+      });
+      if (!known) reader.fault(member.position, fmt::format("{}.exclude: {}", what, no_such_list(member.key, lists)));
+    }
+  }
+}
+
+void read_lists(Reader& reader, const YamlNode& node, const std::string& what, Matrix& matrix) {
+  for (const YamlMember& member : node.members) {
+    const std::string axis = fmt::format("{}.{}", what, member.key);
+    const bool entries = member.key == "include" || member.key == "exclude";
+    Data data = reader.data(member.value, axis, Place::job_strategy);
+    if (data.kind != Data::Kind::list && !data.expression) {
+      reader.unexpected(member.value, axis, "a list, or an expression that yields a list");
+    } else if (data.kind == Data::Kind::list && data.items.empty() && !entries) {
+      reader.unexpected(member.value, axis, "a list that is not empty");
+    }
+    if (member.key == "include") {
+      matrix.include = std::move(data);
+    } else if (member.key == "exclude") {
+      matrix.exclude = std::move(data);
+    } else {
+      matrix.axes.push_back({member.key, std::move(data)});
+    }
+  }
+}
+
+Matrix read_matrix(Reader& reader, const YamlNode& node, const std::string& what) {
+  Matrix matrix;
+  matrix.position = node.position;
+  if (node.kind == YamlKind::text) {
+    matrix.expression = reader.text(node, what, Place::job_strategy);
+    if (matrix.expression && !matrix.expression->value.is_single_expression()) {
+      reader.unexpected(node, what, "a mapping, or one expression that yields a mapping");
+    }
+    return matrix;
+  }
+  if (!reader.any_mapping(node, what)) return matrix;
+  read_lists(reader, node, what, matrix);
+  check_excludes(reader, node, matrix, what);
+  const bool includes = matrix.include && (matrix.include->expression || !matrix.include->items.empty());
+  if (matrix.axes.empty() && !includes) reader.unexpected(node, what, "at least one list of values, or include");
+  return matrix;
 }
 
 }  // namespace
@@ -179,40 +235,9 @@ Strategy read_strategy(Reader& reader, const YamlNode& node, std::string_view wh
     result.fail_fast = reader.flag(m->value, at("fail-fast"), Place::job_strategy);
   }
   if (const YamlMember* m = node.find("max-parallel")) {
-    result.max_parallel = reader.number(m->value, at("max-parallel"), Place::job_strategy);
+    result.max_parallel = reader.number(m->value, at("max-parallel"), Place::job_strategy, true);
   }
-  const YamlMember* matrix = node.find("matrix");
-  if (matrix == nullptr) return result;
-  const std::string where = at("matrix");
-  Matrix& read = result.matrix.emplace();
-  read.position = matrix->value.position;
-  if (matrix->value.kind == YamlKind::text) {
-    read.expression = reader.text(matrix->value, where, Place::job_strategy);
-    if (read.expression && !read.expression->value.is_single_expression()) {
-      reader.unexpected(matrix->value, where, "a mapping, or one expression that yields a mapping");
-    }
-    return result;
-  }
-  if (!reader.any_mapping(matrix->value, where)) return result;
-  for (const YamlMember& member : matrix->value.members) {
-    const std::string axis = fmt::format("{}.{}", where, member.key);
-    Data data = reader.data(member.value, axis, Place::job_strategy);
-    if (data.kind != Data::Kind::list && !data.expression) {
-      reader.unexpected(member.value, axis, "a list, or an expression that yields a list");
-    } else if (data.kind == Data::Kind::list && data.items.empty()) {
-      reader.unexpected(member.value, axis, "a list that is not empty");
-    }
-    if (member.key == "include") {
-      read.include = std::move(data);
-    } else if (member.key == "exclude") {
-      read.exclude = std::move(data);
-    } else {
-      read.axes.push_back({member.key, std::move(data)});
-    }
-  }
-  if (read.axes.empty() && !read.include) {
-    reader.unexpected(matrix->value, where, "at least one list of values, or include");
-  }
+  if (const YamlMember* m = node.find("matrix")) result.matrix = read_matrix(reader, m->value, at("matrix"));
   return result;
 }
 

@@ -149,10 +149,29 @@ TEST(Faults, SayWhereWhatAndWhatWasExpected) {
       {"on: {workflow_dispatch: {inputs: {a: {type: choice}}}}\njobs: {}", "options are missing"},
       {"on: {workflow_dispatch: {inputs: {a: {type: boolean, default: 5}}}}\njobs: {}",
        "because the input is a boolean"},
+      {"on: {workflow_dispatch: {inputs: {a: {type: boolean, default: 'no'}}}}\njobs: {}",
+       "because the input is a boolean"},
+      {"on: {workflow_dispatch: {inputs: {a: {type: number, default: 'many'}}}}\njobs: {}", "because the input is one"},
+      {"on: {workflow_run: {workflows: [a], types: [complete]}}\njobs: {}",
+       "a.yml:1:45: on.workflow_run.types: unknown type \"complete\" (did you mean \"completed\"?): expected requested, "
+       "in_progress, completed"},
       {"on: {workflow_call: {inputs: {a: {required: true}}}}\njobs: {}", "type is missing"},
       {"on: {workflow_call: {outputs: {a: {description: x}}}}\njobs: {}", "value is missing"},
   };
   for (const Row& row : rows) EXPECT_THAT(faults_of(row.text), HasSubstr(row.fault)) << row.text;
+}
+
+TEST(Parse, WhatOnlyPeopleReadIsTaken) {
+  must_parse("name: A\ndescription: Builds ${{ everything }}\n" + with_job(""));
+  must_parse("on: {repository_dispatch: {types: [anything]}, issues: {types: [whatever]}}\n"
+             "jobs: {a: {runs-on: x, steps: [{run: y}]}}");
+}
+
+TEST(Faults, PatternsOfAListAreBoundedTogether) {
+  std::string patterns;
+  for (int i = 0; i < 17; ++i) patterns += fmt::format("'{}', ", std::string(1'000, 'a'));
+  EXPECT_THAT(faults_of(fmt::format("on: {{push: {{paths: [{}]}}}}\njobs: {{}}", patterns)),
+              HasSubstr("on.push.paths: found patterns of 17000 bytes together, expected at most 16384"));
 }
 
 TEST(Faults, CirclesAreToldWhole) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "actions/expression/suggest.h"
 #include "actions/workflow/parts.h"
@@ -69,15 +70,26 @@ InputType read_input_type(Reader& reader, const YamlNode& node, std::string_view
   return InputType::text;
 }
 
+// Also in quotes, as GitHub takes them and as what is given by hand comes.
+bool reads_as_boolean(const Value& value) {
+  const std::string text = expression::to_text(value);
+  return text == "true" || text == "false";
+}
+
+bool reads_as_number(const Value& value) {
+  if (value.is(Kind::number)) return true;
+  return value.is(Kind::string) && !value.string().empty() && std::isfinite(expression::to_number(value));
+}
+
 // Whether a default written without expressions is of the input's type.
 void check_default(Reader& reader, const YamlNode& node, const Input& input, std::string_view what) {
   if (input.default_value->expression) return;
   const Value& value = input.default_value->literal;
   if (input.default_value->kind != Data::Kind::scalar) {
     reader.unexpected(node, what, "a single value");
-  } else if (input.type == InputType::boolean && !value.is(Kind::boolean)) {
+  } else if (input.type == InputType::boolean && !reads_as_boolean(value)) {
     reader.unexpected(node, what, "true or false, because the input is a boolean");
-  } else if (input.type == InputType::number && !value.is(Kind::number)) {
+  } else if (input.type == InputType::number && !reads_as_number(value)) {
     reader.unexpected(node, what, "a number, because the input is one");
   } else if (input.type == InputType::choice &&
              std::find(input.options.begin(), input.options.end(), expression::to_text(value)) == input.options.end()) {
@@ -221,6 +233,17 @@ void check_pair(Reader& reader, const YamlNode& node, std::string_view event, st
                                             event, name, ignore, name));
 }
 
+// What never happens would never start anything, and nobody would say so.
+void check_types(Reader& reader, const YamlNode& node, const std::vector<std::string>& types) {
+  static constexpr std::array<std::string_view, 3> known = {"requested", "in_progress", "completed"};
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (is_one_of(known, types[i])) continue;
+    const Position at = i < node.items.size() ? node.items[i].position : node.position;
+    reader.fault(at, fmt::format("on.workflow_run.types: unknown type {}{}: expected {}", quoted(types[i]),
+                                 expression::did_you_mean(types[i], known), fmt::join(known, ", ")));
+  }
+}
+
 void read_filters(Reader& reader, const YamlNode& node, Event& event) {
   const std::string what = fmt::format("on.{}", event.name);
   const std::vector<std::string_view> keys = filter_keys(event.name);
@@ -239,7 +262,10 @@ void read_filters(Reader& reader, const YamlNode& node, Event& event) {
     event.*filter.member = std::move(list);
   }
   for (const std::string_view name : {"branches", "tags", "paths"}) check_pair(reader, node, event.name, name);
-  if (const YamlMember* m = node.find("types")) event.types = reader.plain_list(m->value, what + ".types");
+  if (const YamlMember* m = node.find("types")) {
+    event.types = reader.plain_list(m->value, what + ".types");
+    if (event.name == "workflow_run") check_types(reader, m->value, event.types);
+  }
   if (const YamlMember* m = node.find("workflows")) event.workflows = reader.plain_list(m->value, what + ".workflows");
 }
 

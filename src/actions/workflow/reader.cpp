@@ -139,11 +139,12 @@ std::optional<Text> Reader::flag(const YamlNode& node, std::string_view what, Pl
   return text(node, what, place);
 }
 
-std::optional<Text> Reader::number(const YamlNode& node, std::string_view what, Place place) {
+std::optional<Text> Reader::number(const YamlNode& node, std::string_view what, Place place, bool zero) {
   const Value value = scalar_value(node);
-  const bool number = value.is(Kind::number) && value.number() > 0 && std::isfinite(value.number());
+  const bool finite = value.is(Kind::number) && std::isfinite(value.number());
+  const bool number = finite && (value.number() > 0 || (zero && value.number() == 0));
   if (!number && (node.kind != YamlKind::text || node.text.find("${{") == std::string::npos)) {
-    unexpected(node, what, "a number above 0 or an expression");
+    unexpected(node, what, zero ? "a number, 0 for no limit, or an expression" : "a number above 0 or an expression");
     return std::nullopt;
   }
   return text(node, what, place);
@@ -265,6 +266,14 @@ std::optional<PatternList> Reader::patterns(const YamlNode& node, std::string_vi
   if (texts.empty()) return std::nullopt;
   if (texts.size() > max_patterns) {
     fault(node.position, fmt::format("{}: found {} patterns, expected at most {}", what, texts.size(), max_patterns));
+    return std::nullopt;
+  }
+  std::size_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  if (bytes > max_pattern_list_bytes) {
+    fault(node.position, fmt::format("{}: found patterns of {} bytes together, expected at most {}: each is compared "
+                                     "with every changed file; ** and * make them fewer",
+                                     what, bytes, max_pattern_list_bytes));
     return std::nullopt;
   }
   for (std::size_t i = 0; i < texts.size(); ++i) {

@@ -43,7 +43,8 @@ class Reader {
   std::optional<Text> text(const YamlNode& node, std::string_view what, Place place);
   std::optional<Text> required_text(const YamlNode& node, std::string_view what, Place place);  // not empty
   std::optional<Text> flag(const YamlNode& node, std::string_view what, Place place);
-  std::optional<Text> number(const YamlNode& node, std::string_view what, Place place);  // more than 0
+  // More than 0; with `zero` also 0, which then means no limit.
+  std::optional<Text> number(const YamlNode& node, std::string_view what, Place place, bool zero = false);
   If condition(const YamlNode& node, std::string_view what, Place place);
   Variables variables(const YamlNode& node, std::string_view what, Place place);
   Data data(const YamlNode& node, std::string_view what, Place place);

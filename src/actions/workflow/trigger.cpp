@@ -33,10 +33,18 @@ Verdict match_name(std::string_view kind, std::string_view filter, std::string_v
   return {true, fmt::format("push to the {} {}", kind, quoted(name))};
 }
 
+bool too_much_work(const PatternList& list, const std::vector<std::string>& paths) {
+  std::size_t of_patterns = 0, of_paths = 0;
+  for (const Glob& glob : list.patterns) of_patterns += glob.text().size();
+  for (const std::string& path : paths) of_paths += path.size();
+  return of_patterns > 0 && of_paths > max_path_work / of_patterns;
+}
+
 Verdict match_paths(const Event& event, const Push& push, Verdict verdict) {
   if (!event.paths && !event.paths_ignore) return verdict;
   if (!push.changed || push.changed->size() > max_changed_files) return verdict;
   const std::vector<std::string>& changed = *push.changed;
+  if (too_much_work(event.paths ? *event.paths : *event.paths_ignore, changed)) return verdict;
   const auto wanted = [&](const std::string& path) {
     return event.paths ? event.paths->matches(path) : !event.paths_ignore->matches(path);
   };
@@ -162,7 +170,10 @@ Verdict match_workflow_run(const Workflow& workflow, std::string_view name, std:
   if (!listed(event->types, type)) return {false, fmt::format("{} is not in on.workflow_run.types", quoted(type))};
   Verdict verdict =
       match_name("branch", "on.workflow_run.branches", branch, event->branches, event->branches_ignore, false);
-  if (verdict.starts) verdict.why = fmt::format("a run of {} was {}", quoted(name), type);
+  if (verdict.starts) {
+    verdict.why = type == "in_progress" ? fmt::format("a run of {} began", quoted(name))
+                                        : fmt::format("a run of {} was {}", quoted(name), type);
+  }
   return verdict;
 }
 
@@ -196,15 +207,27 @@ Result<Value> call_inputs(const Workflow& called, const std::vector<std::pair<st
   return read_inputs(*event, given, environment);
 }
 
-std::optional<NextStart> next_start(const Workflow& workflow, Time after) {
-  std::optional<NextStart> first;
+std::optional<Time> next_start(const Workflow& workflow, Time after) {
+  std::optional<Time> first;
   const Event* event = workflow.event("schedule");
   if (event == nullptr) return first;
   for (const Schedule& schedule : event->schedules) {
     const std::optional<Time> time = schedule.cron.next(after);
-    if (time && (!first || *time < first->time)) first = NextStart{*time, schedule.cron.text()};
+    if (time && (!first || *time < *first)) first = time;
   }
   return first;
+}
+
+std::vector<std::string> schedules_at(const Workflow& workflow, Time minute) {
+  std::vector<std::string> due;
+  const Event* event = workflow.event("schedule");
+  if (event == nullptr) return due;
+  for (const Schedule& schedule : event->schedules) {
+    const std::string& text = schedule.cron.text();
+    const bool told = std::find(due.begin(), due.end(), text) != due.end();
+    if (!told && schedule.cron.next(minute - std::chrono::minutes(1)) == minute) due.push_back(text);
+  }
+  return due;
 }
 
 }  // namespace kaapi::actions::workflow

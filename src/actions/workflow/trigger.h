@@ -16,6 +16,9 @@ namespace kaapi::actions::workflow {
 // How many changed files are looked at. When there are more, path filters count as met: a workflow too many is better
 // than a deployment that silently does not happen.
 inline constexpr std::size_t max_changed_files = 3'000;
+// Bytes of patterns times bytes of changed paths that are compared for one workflow, a second or two; beyond that as
+// with more files.
+inline constexpr std::size_t max_path_work = 1'000'000'000;
 inline constexpr std::size_t max_input_bytes = 65'535;  // of all inputs of one run together, GitHub's limit
 
 // What was pushed to one ref.
@@ -49,11 +52,9 @@ Result<expression::Value> call_inputs(const Workflow& called,
                                       const std::vector<std::pair<std::string, expression::Value>>& given,
                                       const expression::Environment& environment);
 
-// When the workflow starts by its schedules next, and by which. nullopt: never.
-struct NextStart {
-  Time time;
-  std::string schedule;  // as written: github.event.schedule
-};
-std::optional<NextStart> next_start(const Workflow& workflow, Time after);
+// When the workflow starts by its schedules next. nullopt: never.
+std::optional<Time> next_start(const Workflow& workflow, Time after);
+// Which of its schedules that is, as written (github.event.schedule); each starts a run of its own.
+std::vector<std::string> schedules_at(const Workflow& workflow, Time minute);
 
 }  // namespace kaapi::actions::workflow

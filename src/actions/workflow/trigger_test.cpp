@@ -43,12 +43,23 @@ TEST(PushTrigger, Paths) {
   EXPECT_TRUE(starts("{push: {paths-ignore: ['docs/**']}}", "refs/heads/a", {{"docs/a", "x"}}));
 }
 
+TEST(PushTrigger, WhatWouldTakeMinutesToCompareCountsAsMet) {
+  std::string patterns;
+  for (int i = 0; i < 16; ++i) patterns += fmt::format("'**{}', ", std::string(1'000, 'b'));
+  const std::string list = fmt::format("{{push: {{paths: [{}]}}}}", patterns);
+  EXPECT_FALSE(starts(list, "refs/heads/a", {{"a"}}));
+  const std::string path(4'096, 'a');
+  EXPECT_TRUE(starts(list, "refs/heads/a", std::vector<std::string>(max_changed_files, path)));
+}
+
 TEST(OtherTriggers, WorkflowRunAndRepositoryDispatch) {
   const Workflow after = on("{workflow_run: {workflows: [Build], types: [completed], branches: [main]}}");
   EXPECT_TRUE(match_workflow_run(after, "Build", "completed", "main").starts);
   EXPECT_FALSE(match_workflow_run(after, "Test", "completed", "main").starts);
   EXPECT_FALSE(match_workflow_run(after, "Build", "requested", "main").starts);
   EXPECT_FALSE(match_workflow_run(after, "Build", "completed", "dev").starts);
+  const Workflow beside = on("{workflow_run: {workflows: [Build], types: in_progress}}");
+  EXPECT_EQ(match_workflow_run(beside, "Build", "in_progress", "main").why, "a run of \"Build\" began");
   EXPECT_TRUE(match_repository_dispatch(on("{repository_dispatch: {types: [a]}}"), "a").starts);
   EXPECT_FALSE(match_repository_dispatch(on("{repository_dispatch: {types: [a]}}"), "b").starts);
   EXPECT_TRUE(match_repository_dispatch(on("repository_dispatch"), "b").starts);
@@ -74,13 +85,29 @@ TEST(Inputs, AreTypedAndChecked) {
   EXPECT_THAT(dispatch_inputs(on("push"), {}).error().message, HasSubstr("add workflow_dispatch"));
 }
 
+TEST(Inputs, DefaultsInQuotesAreReadAsTheirType) {
+  const Workflow workflow =
+      on("{workflow_dispatch: {inputs: {dry: {type: boolean, default: 'false'}, n: {type: number, default: '3'}}}}");
+  EXPECT_EQ(expression::to_json(dispatch_inputs(workflow, {}).value()).value(),
+            "{\n  \"dry\": false,\n  \"n\": 3\n}");
+}
+
 TEST(Schedules, TheEarliestIsNext) {
   const Workflow workflow = on("{schedule: [{cron: '0 12 * * *'}, {cron: '30 6 * * *'}]}");
   const auto next = next_start(workflow, from_millis(0));
   ASSERT_TRUE(next);
-  EXPECT_EQ(format_time(next->time), "1970-01-01T06:30:00.000Z");
-  EXPECT_EQ(next->schedule, "30 6 * * *");
+  EXPECT_EQ(format_time(*next), "1970-01-01T06:30:00.000Z");
+  EXPECT_EQ(schedules_at(workflow, *next), std::vector<std::string>{"30 6 * * *"});
   EXPECT_FALSE(next_start(on("push"), from_millis(0)));
+}
+
+TEST(Schedules, OfThoseAtTheSameMinuteEachIsNamed) {
+  const Workflow workflow =
+      on("{schedule: [{cron: '0 * * * *'}, {cron: '0 6 * * *'}, {cron: '0 * * * *'}, {cron: '5 * * * *'}]}");
+  const std::vector<std::string> both = {"0 * * * *", "0 6 * * *"};
+  EXPECT_EQ(schedules_at(workflow, from_millis(6 * 3'600'000)), both);
+  EXPECT_EQ(schedules_at(workflow, from_millis(5 * 3'600'000)), std::vector<std::string>{"0 * * * *"});
+  EXPECT_TRUE(schedules_at(workflow, from_millis(60'000)).empty());
 }
 
 }  // namespace

@@ -1,0 +1,219 @@
+// Telling of pushes, at least once: what cannot be told, or dealt with, now stays in table `pushes`.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "actions/git/git.h"
+#include "actions/git/pushes.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace kaapi::actions::git {
+namespace {
+
+constexpr std::int64_t max_told_at_once = 1'000;  // rows
+
+std::string refs_of(const std::vector<RefUpdate>& updates) {
+  std::string out;
+  for (const RefUpdate& update : updates) out += (out.empty() ? "" : ", ") + update.ref;
+  return out;
+}
+
+}  // namespace
+
+void log_report(std::string_view repository, const PushReport& report) {
+  for (const std::string& line : report.lines) log::info("git", "{}: {}", repository, line);
+}
+
+PushReport Pushes::tell(const PushEvent& event) {
+  repositories_.adopt_default_branch(event.repository, event.updates);
+  for (const RefUpdate& update : event.updates) {
+    log::info("git", "{} of {} is now {}, pushed by {}", update.ref, event.repository, update.after.substr(0, 12),
+              event.actor);
+  }
+  return listener_ == nullptr ? PushReport() : listener_->pushed(event);
+}
+
+PushReport Pushes::deliver(std::int64_t row, const PushEvent& event) {
+  PushReport report;
+  if (!event.updates.empty()) report = tell(event);
+  if (report.again.empty()) {
+    forget(row);
+    const std::lock_guard lock(mutex_);
+    busy_.erase(row);
+  } else {
+    for (RefUpdate& update : report.again) {
+      // What else was pushed with it, which tells what is new, will not be known any more.
+      if (update.before == no_commit) update.all_paths = true;
+    }
+    keep(row, report.again);
+    put_off(row);
+  }
+  return report;
+}
+
+void Pushes::put_off(std::int64_t row) {
+  const std::lock_guard lock(mutex_);
+  busy_.erase(row);
+  again_ = true;
+  wake_.notify_all();
+}
+
+Result<PushReport> Pushes::publish(const PushEvent& event) {
+  Result<std::int64_t> row = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    row = remember(event, true);
+  }
+  if (!row) return row.error();
+  return deliver(*row, event);
+}
+
+Result<PushReport> Pushes::replay(PushEvent event, std::string_view ref) {
+  const Result<Source::Resolved> at = repositories_.resolve(event.repository, ref);
+  if (!at) return at.error();
+  if (at->ref.empty()) {
+    return make_error(errc::invalid, fmt::format("{} is a commit: name a branch or a tag", ref));
+  }
+  // What was there before is not known any more: what the commit itself changed is as near as can be.
+  const Result<Finished> parent = run(git_command(repositories_.directory(event.repository),
+                                                  {"rev-parse", "--verify", "--quiet", at->sha + "^1"}));
+  if (!parent) return parent.error();
+  RefUpdate update{at->ref, std::string(no_commit), at->sha};
+  if (parent->exit_code == 0) update.before = trim(parent->output);
+  update.all_paths = true;
+  event.updates = {std::move(update)};
+  return publish(event);
+}
+
+Result<std::vector<RefUpdate>> Pushes::applied(const std::string& repository,
+                                               const std::vector<RefUpdate>& approved) const {
+  const auto refs = repositories_.refs(repository);
+  if (!refs && refs.error().code == errc::not_found) return std::vector<RefUpdate>();
+  if (!refs) {
+    log::error("git", "the refs of {} cannot be read, so what was pushed is told later: {}", repository,
+               refs.error().message);
+    return refs.error();
+  }
+  std::vector<RefUpdate> out;
+  for (const RefUpdate& update : approved) {
+    const auto now = refs->find(update.ref);
+    if ((now == refs->end() ? no_commit : std::string_view(now->second)) == update.after) out.push_back(update);
+  }
+  return out;
+}
+
+Result<std::int64_t> Pushes::remember(const PushEvent& event, bool told) {
+  const std::string text = json::serialize(json::object{{"updates", updates_json(event.updates)}});
+  const std::int64_t now = to_millis(repositories_.now());
+  const auto row = repositories_.database().write([&](store::Session& session) -> Result<std::int64_t> {
+    session.run(
+        "INSERT INTO pushes (repository, actor, actor_arn, by_job, actor_id, updates, told_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))",
+        event.repository, event.actor, event.actor_arn, event.by_job ? 1 : 0, event.actor_id, text, told ? now : 0);
+    return session.last_insert_id();
+  });
+  if (row) busy_.insert(*row);
+  return row;
+}
+
+void Pushes::keep(std::int64_t row, const std::vector<RefUpdate>& updates) {
+  const std::string text = json::serialize(json::object{{"updates", updates_json(updates)}});
+  const Result<void> kept = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("UPDATE pushes SET updates = ?, told_ms = coalesce(told_ms, ?) WHERE id = ?", text,
+                to_millis(repositories_.now()), row);
+    return ok();
+  });
+  if (!kept) log::error("git", "what was started by a push may start again: {}", kept.error().message);
+}
+
+void Pushes::forget(std::int64_t row) {
+  const Result<void> gone = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("DELETE FROM pushes WHERE id = ?", row);
+    return ok();
+  });
+  if (!gone) log::error("git", "a push may be told of twice: {}", gone.error().message);
+}
+
+Result<std::vector<Pushes::Left>> Pushes::left() {
+  const std::lock_guard lock(mutex_);
+  auto rows = repositories_.database().read([](store::Session& session) -> Result<std::vector<Left>> {
+    std::vector<Left> out;
+    store::Statement row = session.query(
+        "SELECT id, repository, actor, actor_arn, by_job, actor_id, updates, told_ms FROM pushes ORDER BY id LIMIT ?",
+        max_told_at_once);
+    while (row.step()) {
+      PushEvent event{std::string(row.text(1)), std::string(row.text(2)), std::string(row.text(3)), {},
+                      row.number(4) != 0,       std::string(row.text(5))};
+      out.push_back({row.number(0), std::move(event), std::string(row.text(6)), std::nullopt});
+      if (!row.is_null(7)) out.back().told_at = from_millis(row.number(7));
+    }
+    return out;
+  });
+  if (rows) std::erase_if(*rows, [&](const Left& one) { return busy_.contains(one.row); });
+  return rows;
+}
+
+bool Pushes::tell_again(Left one) {
+  const Result<json::value> value = parse_json(one.updates);
+  Result<std::vector<RefUpdate>> updates = value ? updates_from(*value) : Result<std::vector<RefUpdate>>(value.error());
+  // Nobody was told of it yet, so perhaps no ref was changed.
+  if (updates && !one.told_at) updates = applied(one.event.repository, *updates);
+  if (!updates && updates.error().code != errc::invalid) return false;
+  if (updates) one.event.updates = std::move(*updates);
+  if (one.told_at && repositories_.now() - *one.told_at > push_retry_limit) {
+    log::error("git", "{} of {}: what could not be started in {} h is given up; kaapi repo replay {} REF starts it",
+               refs_of(one.event.updates), one.event.repository, push_retry_limit.count(), one.event.repository);
+    forget(one.row);
+    return true;
+  }
+  const PushReport report = deliver(one.row, one.event);
+  log_report(one.event.repository, report);
+  return report.again.empty();
+}
+
+std::size_t Pushes::recover() {
+  const std::lock_guard one_at_a_time(recovering_);
+  Result<std::vector<Left>> rows = left();
+  if (!rows) {
+    log::error("git", "pushes that were cut off are not known: {}", rows.error().message);
+    return 1;
+  }
+  std::size_t still = 0;
+  for (Left& one : *rows) {
+    if (!tell_again(std::move(one))) ++still;
+  }
+  return still;
+}
+
+void Pushes::start() {
+  again_ = recover() > 0;
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Pushes::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Pushes::loop() {
+  std::unique_lock lock(mutex_);
+  std::chrono::milliseconds pause = first_retry_;
+  while (!stopping_) {
+    wake_.wait(lock, [&] { return stopping_ || again_; });
+    if (wake_.wait_for(lock, pause, [&] { return stopping_; })) return;
+    again_ = false;
+    lock.unlock();
+    const bool left_over = recover() > 0;
+    lock.lock();
+    again_ = again_ || left_over;
+    pause = left_over ? std::min<std::chrono::milliseconds>(2 * pause, longest_push_retry) : first_retry_;
+  }
+}
+
+}  // namespace kaapi::actions::git

@@ -50,7 +50,9 @@ def measure(build):
         file = folder / "bench.yml"
         text = workflow_text()
         file.write_text(text)
-        rounds = sorted(float(line) for line in run([program, file]).split())
+        both = [tuple(map(float, line.split())) for line in run([program, file]).splitlines()]
+    parse, plan = (statistics.median(column) for column in zip(*both))
+    rounds = sorted(map(sum, both))
     median, slow = statistics.median(rounds), rounds[int(len(rounds) * 0.99)]
-    say(f"  {text.count(chr(10))} lines, {len(text)} bytes: median {median:.2f} ms, 99 % within {slow:.2f} ms")
+    say(f"  {text.count(chr(10))} lines, {len(text)} bytes: median {median:.2f} ms (parse {parse:.2f}, plan {plan:.2f}), 99 % within {slow:.2f} ms")
     return [Row("parse and plan a workflow of 1,000 lines", f"{median:.2f} ms", asked=f"≤ {ASKED_MS} ms", met=median <= ASKED_MS)]

@@ -19,8 +19,8 @@ struct EventResource {
 struct Event {
   std::string id;
   Time time{};
-  std::string source;         // "ecs.amazonaws.com"
-  std::string name;           // "UpdateService"
+  std::string source;  // "ecs.amazonaws.com"
+  std::string name;    // "UpdateService"
   // "root", a user's name, a role session's name, "runner-token/NAME", of a job "repository/OWNER/NAME/run/ID"; empty:
   // nobody that is known.
   std::string user_name;

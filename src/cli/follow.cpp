@@ -261,9 +261,10 @@ Result<void> follow_run(const std::string& endpoint, const std::string& path, co
   if (answer && answer->status != 200) return refusal_of(answer->status, reader.rest());
   if (!printer.conclusion().empty()) return ok();
   if (!answer && answer.error().code == errc::timed_out) {
-    return make_error(errc::timed_out, fmt::format("it was not over within {} hours, and goes on: follow it with `kaapi "
-                                                   "run watch`",
-                                                   std::chrono::duration_cast<std::chrono::hours>(limit).count()));
+    return make_error(errc::timed_out,
+                      fmt::format("it was not over within {} hours, and goes on: follow it with `kaapi "
+                                  "run watch`",
+                                  std::chrono::duration_cast<std::chrono::hours>(limit).count()));
   }
   return make_error(errc::unavailable,
                     fmt::format("the connection to {} broke{}; the run goes on: look at it with `kaapi run list`",

@@ -52,31 +52,40 @@ bool is_forced(const std::string& before, const std::string& after) {
   return !finished || finished->exit_code != 0;
 }
 
-// What cannot be looked at counts as a change.
-bool changes_workflows(const std::string& after) {
-  const Result<git::Finished> finished =
-      run_git({"rev-list", "--max-count=1", after, "--not", "--all", "--", ".github/workflows"});
+// Whether commits that no ref has yet change workflow files. What cannot be looked at counts as a change. All parents
+// of a merge are followed: git would else leave out a side whose changes the merge undoes, and its commits come along.
+bool change_workflows(const std::vector<RefUpdate>& updates) {
+  std::vector<std::string> arguments = {"rev-list", "--max-count=1", "--full-history"};
+  for (const RefUpdate& update : updates) {
+    if (update.after != git::no_commit) arguments.push_back(update.after);
+  }
+  if (arguments.size() == 3) return false;
+  arguments.insert(arguments.end(), {"--not", "--all", "--", ".github/workflows"});
+  const Result<git::Finished> finished = run_git(std::move(arguments));
   return !finished || finished->exit_code != 0 || !finished->output.empty();
 }
 
-Result<std::vector<RefUpdate>> read_updates(std::istream& input, bool compare) {
+Result<std::vector<RefUpdate>> read_updates(std::istream& input) {
   const std::optional<std::string> text = read_all(input, max_hook_input_bytes);
-  if (!text) return make_error(errc::too_large, "the push changes too many refs; push fewer at once");
+  if (!text) return git::too_many_refs();
   std::vector<RefUpdate> updates;
   for (const std::string& line : split(*text, '\n')) {
     const std::vector<std::string> words = split(line, ' ');
     if (words.size() != 3) continue;
-    if (updates.size() == git::max_push_refs) {
-      return make_error(errc::too_large,
-                        fmt::format("the push changes more than {} refs; push fewer at once", git::max_push_refs));
-    }
-    RefUpdate update{words[2], words[0], words[1], false};
-    const bool both = update.before != git::no_commit && update.after != git::no_commit;
-    update.forced = compare && both && is_forced(update.before, update.after);
-    update.changes_workflows = compare && update.after != git::no_commit && changes_workflows(update.after);
-    updates.push_back(std::move(update));
+    if (updates.size() == git::max_push_refs) return git::too_many_refs();
+    updates.push_back({words[2], words[0], words[1], false});
   }
   return updates;
+}
+
+// What the platform cannot see before it takes the push.
+void compare(std::vector<RefUpdate>& updates, bool by_job) {
+  const bool workflows = by_job && change_workflows(updates);
+  for (RefUpdate& update : updates) {
+    const bool both = update.before != git::no_commit && update.after != git::no_commit;
+    update.forced = both && is_forced(update.before, update.after);
+    update.changes_workflows = workflows && update.after != git::no_commit;
+  }
 }
 
 // Asks the platform, as the push's own hook.
@@ -116,7 +125,21 @@ class Platform {
   std::string token_;
 };
 
-int pre_receive(const Platform& platform, const std::vector<RefUpdate>& updates, std::ostream& err) {
+// Of refs that the platform could not be asked about.
+bool names_are_good(const std::vector<RefUpdate>& updates, std::ostream& err) {
+  bool good = true;
+  for (const RefUpdate& update : updates) {
+    const std::string fault = git::ref_fault(update.ref);
+    if (fault.empty()) continue;
+    good = false;
+    fail(harmless(fault), err);
+  }
+  return good;
+}
+
+int pre_receive(const Platform& platform, std::vector<RefUpdate> updates, bool by_job, std::ostream& err) {
+  if (!names_are_good(updates, err)) return exit_failure;
+  compare(updates, by_job);
   const Result<json::value> answer = platform.ask("pre-receive", json::object{{"updates", git::updates_json(updates)}});
   if (!answer) {
     return fail(fmt::format("the platform cannot be asked whether this push may be, so nothing was changed: {}",
@@ -204,10 +227,10 @@ int run_git_hook(const std::string& hook, const Surroundings& surroundings, std:
                  std::ostream& err) {
   const Result<Platform> platform = Platform::find(surroundings);
   if (!platform) return fail(platform.error().message, err);
-  const bool before = hook == "pre-receive";
-  const Result<std::vector<RefUpdate>> updates = read_updates(input, before);
+  const Result<std::vector<RefUpdate>> updates = read_updates(input);
   if (!updates) return fail(updates.error().message, err);
-  return before ? pre_receive(*platform, *updates, err) : post_receive(*platform, *updates, surroundings, out, err);
+  if (hook != "pre-receive") return post_receive(*platform, *updates, surroundings, out, err);
+  return pre_receive(*platform, *updates, surroundings.variable(git::hook_job_variable).has_value(), err);
 }
 
 }  // namespace kaapi::cli

@@ -110,7 +110,9 @@ class GitPush : public ::testing::Test {
   GitPush() : all(std::filesystem::read_symlink("/proc/self/exe").string()) {
     server.route_stream("/git/",
                         [this](const http::RequestHead& head, http::BodyReader& body) { return git(head, body); });
-    server.route("/git-hook/", max_hook_body_bytes, [this](const http::Request& request) { return hooks(request); });
+    server.route_stream(
+        "/git-hook/", [this](const http::RequestHead& head, http::BodyReader& body) { return hooks(head, body); },
+        true);
     server.route("/runner/v1/runs/", 0, [](const http::Request& request) {
       const bool good = request.head.path.find("/7/") != std::string::npos;
       http::Response response;
@@ -304,6 +306,47 @@ TEST_F(GitPush, JobsPushNoProtectedRefsAndNoWorkflowFiles) {
   EXPECT_EQ(clone.git({"push", url(login), "main:y"}).exit_code, 0) << "they came with somebody else's push";
 }
 
+TEST_F(GitPush, AMergeHidesNoWorkflowFilesOfAJob) {
+  clone.commit("a", "1");
+  ASSERT_EQ(clone.git({"push", url(root), "main"}).exit_code, 0);
+  job = GitCaller{"build", "arn:aws:kaapi:us-east-1:123456789012:repository/team/shop/run/1", "team/shop", true, true};
+  clone.git({"checkout", "--quiet", "-b", "side"});
+  clone.commit(".github/workflows/cd.yml", "on: push");
+  clone.git({"checkout", "--quiet", "main"});
+  // The tree stays that of its first parent, so git's simplified history holds the first parent only.
+  ASSERT_EQ(clone.git({"merge", "--quiet", "--no-ff", "-s", "ours", "-m", "nothing", "side"}).exit_code, 0);
+  const Ran refused = clone.git({"push", url("x-access-token:job"), "main:x"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.text, HasSubstr("a job cannot change files below .github/workflows"));
+  EXPECT_EQ(clone.git({"push", url(root), "main:x"}).exit_code, 0) << "a person may";
+}
+
+TEST_F(GitPush, AFirstPushThatIsRefusedLeavesNoRepository) {
+  clone.commit("a", "1");
+  EXPECT_NE(clone.git({"push", url(root), "main:refs/notes/x"}).exit_code, 0);
+  EXPECT_FALSE(repositories.find("team/shop"));
+  ASSERT_TRUE(repositories.create("team/shop"));
+  EXPECT_NE(clone.git({"push", url(root), "main:refs/notes/x"}).exit_code, 0);
+  EXPECT_TRUE(repositories.find("team/shop")) << "this push has not made it";
+}
+
+TEST_F(GitPush, ARefThatCannotBeTakenIsNamed) {
+  clone.commit("a", "1");
+  ASSERT_EQ(clone.git({"push", url(root), "main"}).exit_code, 0);
+  const std::string part(200, 'b');
+  const Ran refused = clone.git({"push", url(root), fmt::format("main:refs/heads/{}/{}", part, part)});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.text, HasSubstr("the name of this ref has 412 bytes, and 255 are the most: give it a shorter"));
+  const Ran latin = clone.git({"push", url(root), "main:refs/heads/caf\xE9"});
+  EXPECT_NE(latin.exit_code, 0);
+  EXPECT_THAT(latin.text, HasSubstr("the name of this ref is no UTF-8"));
+  std::vector<std::string> push = {"push", url(root)};
+  for (std::size_t i = 0; i <= max_push_refs; ++i) push.push_back(fmt::format("main:refs/heads/b{}", i));
+  const Ran all_at_once = clone.git(push);
+  EXPECT_NE(all_at_once.exit_code, 0);
+  EXPECT_THAT(all_at_once.text, HasSubstr("push at most 1000 at once, naming them"));
+}
+
 TEST_F(GitPush, WaitsForRunsAndFailsWithThem) {
   clone.commit("a", "1");
   listener.report = PushReport{{}, {{7, "CD #7", "/runner/v1/runs/7/follow", "t"}}};
@@ -332,8 +375,7 @@ TEST_F(GitPush, OfSeveralRefsOnlyThatFailsWhoseRunDid) {
   const Ran bad = clone.git({"push", "-o", "wait", url(root), "main", "main:other"});
   EXPECT_EQ(bad.exit_code, 1) << bad.text;
   EXPECT_THAT(bad.text, HasSubstr("[new branch]      main -> main"));
-  EXPECT_THAT(bad.text,
-              HasSubstr("main -> other (pushed, but CD #8 ended with failure; CI #9 ended with failure)"));
+  EXPECT_THAT(bad.text, HasSubstr("main -> other (pushed, but CD #8 ended with failure; CI #9 ended with failure)"));
 }
 
 TEST_F(GitPush, LargePushesAndDeepHistoriesStream) {

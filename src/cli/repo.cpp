@@ -220,7 +220,8 @@ int run_replay(const ReplayCommand& command, const Surroundings& surroundings, s
                            }
                            const auto lines = told->lines.value_or(std::vector<std::string>());
                            for (const std::string& line : lines) out << harmless(line) << "\n";
-                           if (lines.empty()) out << "No workflow of " << harmless(command.ref) << " listens to push.\n";
+                           if (lines.empty())
+                             out << "No workflow of " << harmless(command.ref) << " listens to push.\n";
                            return ok();
                          });
 }

@@ -16,7 +16,7 @@ constexpr const char* create_help = R"help(Examples:
   kaapi repo create shop                    kaapi/shop
   kaapi repo create team/shop --branch trunk
 
-Its branch main and its tags v* are protected against force pushes and deletion; change that with: kaapi repo protect.
+Its default branch and its tags v* are protected against force pushes and deletion; change that with: kaapi repo protect.
 Pushing to a repository that does not exist makes it too, for who has the right kaapi:CreateRepository.)help";
 
 constexpr const char* list_help = R"help(Examples:
@@ -42,8 +42,8 @@ Replaces the rules that there are, unless --add.)help";
 constexpr const char* default_branch_help = R"help(Example:
   kaapi repo default-branch shop trunk
 
-Schedules, workflow_run and kaapi run start take the workflow files of the default branch, and a clone begins there. Protection stays
-as it is: protect the new one with kaapi repo protect --add --branch trunk.)help";
+Schedules, workflow_run and kaapi run start take the workflow files of the default branch, and a clone begins there. Where
+nobody has changed the protection the new one is protected too. A mirror follows the other side when that changes its own.)help";
 
 constexpr const char* replay_help = R"help(Examples:
   kaapi repo replay shop main
@@ -175,8 +175,8 @@ void add_default_branch(CLI::App& group, const std::string& data_dir, ChosenComm
 }
 
 void add_replay(CLI::App& group, const std::string& data_dir, ChosenCommand& chosen) {
-  const auto command = describe<ReplayCommand>(group, "replay", "Start what a push of a branch or tag starts",
-                                               replay_help, data_dir);
+  const auto command =
+      describe<ReplayCommand>(group, "replay", "Start what a push of a branch or tag starts", replay_help, data_dir);
   add_name(command);
   command.app->add_option("ref", command.command->ref, "The branch or tag")->required()->type_name("REF");
   add_json(command);

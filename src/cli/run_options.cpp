@@ -249,7 +249,8 @@ void add_runners(CLI::App& group, const std::string& data_dir, ChosenCommand& ch
   add_json(runners);
   run_by(runners, chosen, run_list_runners);
 
-  const auto token = describe<RunnerTokenCommand>(group, "token", "Make or take back a runner's token", token_help, data_dir);
+  const auto token =
+      describe<RunnerTokenCommand>(group, "token", "Make or take back a runner's token", token_help, data_dir);
   token.app->add_option("name", token.command->name, "What it is for")->required();
   token.app->add_flag("--delete", token.command->take_back, "Take it back");
   add_json(token);

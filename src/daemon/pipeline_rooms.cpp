@@ -117,9 +117,9 @@ void PipelineRooms::wire(PipelineConfig config, const identity::Account& account
   runner_api_.emplace(*conductor_, *storage_, *issuer_, &deployments, runner_audit_ ? &*runner_audit_ : nullptr);
 
   const auto exists = [this](std::string_view repository) { return repositories_->find(repository).has_value(); };
-  git::add_operations(dispatcher, {*repositories_, *tokens_, *mirrors_, *pushes_, *identity.keys, clock_, gate_->config(),
-                                   [this](const std::string& repository) { return forget(repository); },
-                                   [this](const std::string& repository) { conductor_->reread(repository); }});
+  git::add_operations(dispatcher,
+                      {*repositories_, *tokens_, *mirrors_, *pushes_, *gate_, *identity.keys, clock_, gate_->config(),
+                       [this](const std::string& repository) { return forget(repository); }});
   actions::settings::add_settings_operations(dispatcher, *settings_, {account.region, exists});
   runs::add_run_operations(dispatcher, *conductor_, *storage_, {account.region, exists});
 }
@@ -131,8 +131,10 @@ void PipelineRooms::add_routes(http::Server& server) {
       [this](const http::RequestHead& head, http::BodyReader& body) { return (*git_http_)(head, body); }, true);
   server.route(std::string(git::webhook_path), git::max_webhook_body_bytes,
                [this](const http::Request& request) { return mirrors_->webhook(request); });
-  server.route(std::string(git::hook_path), git::max_hook_body_bytes,
-               [this](const http::Request& request) { return (*hook_api_)(request); });
+  // git may take a minute to tell what a push has changed, and the AWS API has eight workers.
+  server.route_stream(
+      std::string(git::hook_path),
+      [this](const http::RequestHead& head, http::BodyReader& body) { return (*hook_api_)(head, body); }, true);
   server.route_stream(
       std::string(actions::runner_api_path),
       [this](const http::RequestHead& head, http::BodyReader& body) { return (*runner_api_)(head, body); }, true);

@@ -4,6 +4,7 @@ platform does where jobs have users of their own."""
 import harness
 import pipeline
 import pytest
+import python_image
 import team_tree
 from pipeline import workflow
 from team_tree import REPOSITORY
@@ -49,7 +50,9 @@ def lines_of(log):
 
 
 def jobs_things(kind, *options):
-    return harness.run(["docker", kind, "ls", "-q", *options, "--filter", "label=kaapi.job"]).stdout.split()
+    """Tasks' containers say that they are no job's by an empty label."""
+    words = ["docker", kind, "ls", *options, "--filter", "label=kaapi.job", "--format", '{{.Label "kaapi.job"}}']
+    return harness.run(words).stdout.split()
 
 
 def test_jobs_use_docker_as_workflows_do(team, busybox_image):
@@ -148,20 +151,112 @@ refused docker exec {task} true
 refused docker stop {task}
 refused docker rmi -f {busybox_image}
 refused docker swarm init
-refused docker -H unix:///var/run/docker.sock ps
-echo "all containers: [$(docker ps -aq)]"
+echo "all containers: [$(docker ps -aq)], at the usual place: [$(docker -H unix:///var/run/docker.sock ps -aq)]"
 cp /usr/bin/id root-id
 docker run --rm -v "$PWD:/w" {busybox_image} sh -c 'mknod /w/disk b 8 0; chown 0:0 /w/root-id; chmod 4755 /w/root-id'
 ls -ln root-id; test ! -e disk && echo "no device"
 echo "as $(./root-id -u)"
+python3 - > device.tar <<'END'
+import sys, tarfile
+disk = tarfile.TarInfo("disk"); disk.type = tarfile.BLKTYPE; disk.devmajor, disk.mode = 8, 0o666
+tarfile.open(fileobj=sys.stdout.buffer, mode="w|").addfile(disk)
+END
+docker create --name with-disk -v "$PWD:/w" {busybox_image} true > /dev/null
+docker cp - with-disk:/w < device.tar || echo "no device comes by docker cp"
+refused head -c 1 disk
+ls -d /proc/[0-9]* | wc -l | sed 's/^/processes: /'
 """)
     assert conclusion == "success", log
     # The script is in the log too, with its own words.
     said = lines_of(log)
     assert not [line for line in said if line.startswith("NOT REFUSED: ")], log
     assert sum(line.startswith("refused: ") for line in said) == 21, log
+    assert int(next(line for line in said if line.startswith("processes: ")).split()[1]) < 20, log
     for text in ("the job's own folders", "leads out of the job's folder", "HostConfig.Privileged", "HostConfig.PidMode", "No such container",
-                 "permission denied", "all containers: []", "no device"):
+                 "all containers: [], at the usual place: []", "no device"):
         assert text in log, log
     assert "-rwsr-xr-x 1 0 0 " in log and "as 0" not in said and [line for line in said if line.startswith("as 6")], log
     assert task in platform.containers("running")
+
+
+# The root of a container is the machine's root as far as files go, and a job may hand it whatever it can open itself.
+HANDS = """
+import array, os, socket
+line = socket.socket(socket.AF_UNIX); line.bind("s"); os.chmod("s", 0o777); line.listen()
+print("listens", flush=True)
+peer = line.accept()[0]
+given = array.array("i", [os.open(path, os.O_PATH) for path in ("/", "/etc", "/proc", "/dev")])
+peer.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
+peer.recv(1)
+"""
+TAKES = """
+import array, os, socket, stat
+line = socket.socket(socket.AF_UNIX); line.connect("/w/s")
+taken = array.array("i"); taken.frombytes(line.recvmsg(1, socket.CMSG_SPACE(16))[1][0][2])
+root, etc, proc, dev = taken
+def opened(at, path, flags=os.O_RDONLY):
+    return os.open(path, flags, dir_fd=at)
+def something(data):
+    if not data: raise OSError(0, "it is empty")
+    return data
+def tries(what, do):
+    try: print("GOT", what, do())
+    except OSError as error: print("nothing of", what, "-", error.strerror)
+tries("shadow", lambda: something(os.read(opened(etc, "shadow"), 9)))
+tries("other folders", lambda: [name for name in ("root", "home", "work", "srv", "boot") if name in os.listdir(opened(root, "."))] or something(""))
+tries("the platform's data", lambda: opened(root, DATA))
+tries("other jobs", lambda: something([n for n in os.listdir(opened(root, RUNNERS)) if n not in (os.path.basename(RUNNERS),)][1:]))
+tries("a program", lambda: opened(root, "usr/bin/planted", os.O_WRONLY | os.O_CREAT))
+tries("a setting", lambda: opened(etc, "planted", os.O_WRONLY | os.O_CREAT))
+tries("the kernel's settings", lambda: opened(proc, "sys/kernel/core_pattern", os.O_WRONLY))
+tries("disks", lambda: something([n for n in os.listdir(opened(dev, ".")) if stat.S_ISBLK(os.stat(n, dir_fd=dev).st_mode)]))
+print("tried")
+"""
+
+
+def test_what_a_job_hands_to_its_container_leads_nowhere(team, platform):
+    image = python_image.make("kaapi-test/python:1")
+    head = f"DATA, RUNNERS = {str(platform.data).lstrip('/')!r}, 'var/lib/kaapi-runner'\n"
+    script = f"""
+cat > hands.py <<'END'
+{HANDS.strip()}
+END
+cat > takes.py <<'END'
+{head}{TAKES.strip()}
+END
+python3 hands.py > said & until grep -q listens said; do :; done
+docker run --rm -v "$PWD:/w" {image} /w/takes.py
+"""
+    log, conclusion = run_steps(team, script)
+    assert conclusion == "success", log
+    said = lines_of(log)
+    assert "tried" in said and not [line for line in said if line.startswith("GOT ")], log
+    assert sum(line.startswith("nothing of ") for line in said) == 8, log
+
+
+def test_what_a_job_leaves_is_removed_whatever_it_does_to_the_client(team, busybox_image):
+    """Docker's client of root's, run with the job's settings, would have failed, or run what the job says."""
+    log, conclusion = run_steps(team, f"""
+mkdir -p $RUNNER_TEMP/../../.docker $HOME/.docker
+for at in $RUNNER_TEMP/../../.docker $HOME/.docker; do echo '{{{{"credHelpers": 7' > $at/config.json; done
+export DOCKER_CONFIG=$RUNNER_TEMP
+docker run -d --name again --restart always -v "$PWD:/w" -v /data {busybox_image} sleep 1000
+docker run -d --name linked --link again:a -p 8000-8999:80 {busybox_image} sleep 1000
+docker inspect -f 'policy {{{{.HostConfig.RestartPolicy.Name}}}}, ports {{{{json .HostConfig.PortBindings}}}}' linked again
+docker inspect -f 'image {{{{.Os}}}}' {busybox_image}
+docker tag {busybox_image} kaapi-test/named:1 && docker rmi kaapi-test/named:1
+docker commit again kaapi-test/committed:1 && docker rmi kaapi-test/committed:1
+docker system prune -f
+! docker run --rm --mac-address 02:42:ac:11:00:02 {busybox_image} true
+! docker run --rm -p 80:80 {busybox_image} true
+! docker run --rm -v /etc/passwd:/p {busybox_image} true
+docker run --rm -v /etc/passwd:/p:ro {busybox_image} true
+docker run --rm -v "$PWD:/w" {busybox_image} sh -c 'mknod /w/disk b 8 0; chown 0:0 /w/../w' || true
+docker network create left && docker volume create left
+""")
+    assert conclusion == "success", log
+    said = lines_of(log)
+    assert "policy no, ports {}" in said and "image linux" in said, log
+    assert [line for line in said if line.startswith("policy no, ports {") and '"HostIp":"127.0.0.1"' in line], log
+    harness.eventually("what the job left is gone",
+                       lambda: not jobs_things("container", "-a") and not jobs_things("network") and not jobs_things("volume"))

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -65,7 +68,7 @@ def test_each_token_of_a_job_is_for_one_thing(repository):
     assert "pull=401" in log, log
     assert "open=environ" not in log and "open=mem" not in log, log
     claims = claims_in(log)
-    shown = json.loads(repository.kaapi("repo", "show", REPOSITORY, "--json").stdout)["repository"]
+    shown = json.loads(repository.kaapi("repo", "show", REPOSITORY, "--json").stdout)
     job = json.loads(repository.kaapi("run", "show", "--repo", REPOSITORY, "--json").stdout)["jobs"][0]
     assert claims["repository_id"] == shown["id"] and f"at=github-hosted id={shown['id']}" in log, (claims, log)
     assert claims["runner_environment"] == "github-hosted" and claims["check_run_id"] == job["jobId"], claims
@@ -91,8 +94,10 @@ def test_the_token_of_a_runner_is_taken_back(repository, tmp_path):
     file = tmp_path / "token"
     file.write_text(secret)
     file.chmod(0o600)
+    work = pathlib.Path(tempfile.mkdtemp(prefix="kaapi-runner-", dir="/var/tmp"))
+    work.chmod(0o711)  # jobs have users of their own
     command = [str(harness.KAAPI), "runner", "--server", platform.endpoint, "--token-file", str(file), "--name", "local", "--label", "far",
-               "--work", str(platform.work / "elsewhere")]
+               "--work", str(work)]
     with (platform.work / "elsewhere.log").open("wb") as log:
         runner = subprocess.Popen(command, env=platform.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
@@ -116,3 +121,4 @@ def test_the_token_of_a_runner_is_taken_back(repository, tmp_path):
     finally:
         runner.terminate()
         runner.wait(30)
+        shutil.rmtree(work)

@@ -119,7 +119,8 @@ Result<std::vector<KnownArtifact>> artifacts_of_run(ActionHost& host, std::int64
   const json::value* artifacts = find_member(*list, "artifacts");
   if (artifacts == nullptr || !artifacts->is_array()) return all;
   for (const json::value& each : artifacts->as_array()) {
-    all.push_back({string_member(each, "name"), string_member(each, "digest"), int_member(each, "id")});
+    all.push_back({string_member(each, "name"), string_member(each, "digest"), int_member(each, "id"),
+                   bool_member(each, "outdated")});
   }
   return all;
 }
@@ -162,8 +163,8 @@ Result<NewArtifact> new_artifact(const ActionHost& host, std::string_view defaul
 }
 
 Result<void> check_free(const NewArtifact& artifact, const std::vector<KnownArtifact>& all) {
-  const bool taken =
-      std::any_of(all.begin(), all.end(), [&](const KnownArtifact& each) { return each.name == artifact.name; });
+  const bool taken = std::any_of(
+      all.begin(), all.end(), [&](const KnownArtifact& each) { return each.name == artifact.name && !each.outdated; });
   if (taken && !artifact.overwrite) return exists_error(artifact);
   return ok();
 }

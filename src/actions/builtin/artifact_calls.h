@@ -15,6 +15,7 @@ namespace kaapi::actions {
 struct KnownArtifact {
   std::string name, digest;
   std::int64_t id = 0;
+  bool outdated = false;  // of a job that was started again since
 };
 
 // Those of a run of the job's repository, in order of their names. Errors besides the host's: `Unavailable`, with the

@@ -17,11 +17,18 @@ namespace {
 
 constexpr int accept_retry_ms = 100;
 
+FileDescriptor make_event() {
+  FileDescriptor event(::eventfd(0, EFD_CLOEXEC));
+  // Without it nobody could be told to stop.
+  if (!event) throw std::system_error(errno, std::generic_category(), "eventfd");
+  return event;
+}
+
 }  // namespace
 
 Acceptor::Acceptor(FileDescriptor listener, std::size_t max_connections, Serve serve)
     : listener_(std::move(listener)),
-      stop_(::eventfd(0, EFD_CLOEXEC)),
+      stop_(make_event()),
       max_connections_(max_connections),
       serve_(std::move(serve)),
       thread_([this] { accept_all(); }) {}

@@ -18,6 +18,7 @@ class Acceptor {
   using Serve = std::function<void(int client, int stop)>;
 
   // `max_connections`: the next ones wait in the socket's line.
+  // Throws std::system_error when there is no thread, or no descriptor, for it.
   Acceptor(FileDescriptor listener, std::size_t max_connections, Serve serve);
   ~Acceptor();  // waits until every connection has ended
   Acceptor(const Acceptor&) = delete;

@@ -58,7 +58,7 @@ bool is_empty(const json::value& value);
 Result<void> keep_members(json::object& object, const Names& known, std::string_view where);
 // The member as text; empty when it is missing or something else.
 std::string text_of(const json::object& object, std::string_view name);
-// The member as an object, made where it is missing or null; nullptr: it is something else.
+// The member as an object, made where it is missing or null, which moves the others; nullptr: it is something else.
 json::object* member_object(json::object& object, std::string_view name);
 // Items of a list of texts; none when it is missing.
 Result<std::vector<std::string>> texts_in(const json::object& object, std::string_view name);

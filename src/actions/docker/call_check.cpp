@@ -152,7 +152,7 @@ Result<void> CallCheck::give_names(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (const Result<void> good = check_image_name(name); !good) return good;
   }
-  passed_.names = shared_.images.may_become_own(names);
+  passed_.giving = shared_.images.begin(names);
   return ok();
 }
 

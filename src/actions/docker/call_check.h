@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,9 +45,9 @@ struct PassedCall {
   std::optional<std::string> body;  // looked into; otherwise it is passed on as it comes
   bool takes_body = false;
   bool upgrades = false;
-  std::optional<std::string> answer;  // nothing is asked: this is the answer
-  std::vector<std::string> names;     // of images that will be the job's when the engine has agreed
-  std::unique_lock<std::mutex> held;  // until the engine has answered
+  std::optional<std::string> answer;           // nothing is asked: this is the answer
+  std::unique_ptr<ImageNames::Giving> giving;  // names of images
+  std::unique_lock<std::mutex> held;           // until the engine has answered
 };
 
 // Of one call; lives on one thread, which it blocks.

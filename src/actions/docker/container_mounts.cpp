@@ -65,15 +65,18 @@ Result<std::string> tmpfs_with_size(std::string_view options) {
 
 Result<void> check_options(json::object& mount) {
   const std::string where = "HostConfig.Mounts";
-  json::object* bind = member_object(mount, "BindOptions");
-  json::object* volume = member_object(mount, "VolumeOptions");
-  json::object* tmpfs = member_object(mount, "TmpfsOptions");
-  if (bind == nullptr || volume == nullptr || tmpfs == nullptr) return wrong_type(where, "made of objects");
-  const std::string propagation = text_of(*bind, "Propagation");
-  if (propagation == "private" || propagation == "rprivate") bind->erase("Propagation");
-  for (const auto& [options, names, what] : {std::tuple{bind, Names{"NonRecursive"}, "BindOptions"},
-                                             {volume, {"NoCopy", "Labels", "Subpath"}, "VolumeOptions"},
-                                             {tmpfs, {"SizeBytes", "Mode"}, "TmpfsOptions"}}) {
+  for (const char* name : {"BindOptions", "VolumeOptions", "TmpfsOptions"}) {
+    if (member_object(mount, name) == nullptr) return wrong_type(where, "made of objects");
+  }
+  // Now that all are there, none moves any more.
+  json::object& bind = mount.at("BindOptions").get_object();
+  json::object& volume = mount.at("VolumeOptions").get_object();
+  json::object& tmpfs = mount.at("TmpfsOptions").get_object();
+  const std::string propagation = text_of(bind, "Propagation");
+  if (propagation == "private" || propagation == "rprivate") bind.erase("Propagation");
+  for (const auto& [options, names, what] : {std::tuple{&bind, Names{"NonRecursive"}, "BindOptions"},
+                                             {&volume, {"NoCopy", "Labels", "Subpath"}, "VolumeOptions"},
+                                             {&tmpfs, {"SizeBytes", "Mode"}, "TmpfsOptions"}}) {
     if (const Result<void> good = keep_members(*options, names, where + "." + what); !good) return good;
   }
   return ok();

@@ -177,11 +177,12 @@ Result<ContainerWish> check_container(std::string_view body, const Owner& owner)
   Result<json::object> parsed = object_in(body);
   if (!parsed) return parsed.error();
   ContainerWish wish;
+  // Each moved out before the next is looked for, which may move all; what is left of the body is looked at as a whole.
   json::object* given = member_object(*parsed, "HostConfig");
-  json::object* networking = member_object(*parsed, "NetworkingConfig");
-  if (given == nullptr || networking == nullptr) return wrong_type("HostConfig and NetworkingConfig", "objects");
-  // Moved out, because what is left of the body is looked at as a whole.
+  if (given == nullptr) return wrong_type("HostConfig", "an object");
   HostConfig host{wish, owner, std::move(*given), {}};
+  json::object* networking = member_object(*parsed, "NetworkingConfig");
+  if (networking == nullptr) return wrong_type("NetworkingConfig", "an object");
   json::object networks = std::move(*networking);
   parsed->erase("HostConfig");
   parsed->erase("NetworkingConfig");

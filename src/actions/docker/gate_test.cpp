@@ -158,6 +158,23 @@ TEST_F(DockerGate, ANameThatTheEngineDidNotGiveIsNotTheJobs) {
   EXPECT_THAT(ask("DELETE /images/later:1"), StartsWith("HTTP/1.1 403"));
 }
 
+TEST_F(DockerGate, ABuildThatFailsGivesNoName) {
+  std::atomic<bool> fails{true};
+  machine_.first = [&](const Asked& asked) -> std::optional<Answer> {
+    if (!asked.target.starts_with("/build")) return std::nullopt;
+    machine_.images.insert("built:1");  // when it fails, by somebody else
+    return Answer{200, fails ? R"({"stream":"Step 1"}{"errorDetail":{"message":"no"},"error":"no"})"
+                             : R"({"stream":"Successfully tagged built:1"})"};
+  };
+  EXPECT_THAT(ask("POST /build?t=built:1"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask("DELETE /images/built:1"), StartsWith("HTTP/1.1 403"));
+  fails = false;
+  machine_.images.clear();
+  // It leaves as soon as it has its answer, before the gate has heard of the end.
+  EXPECT_THAT(ask("POST /build?t=built:1"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask("DELETE /images/built:1"), StartsWith("HTTP/1.1 200"));
+}
+
 TEST_F(DockerGate, NetworksAreBoundedAndThePlatformsNamesAreItsOwn) {
   EXPECT_THAT(ask("POST /networks/create", R"({"Name":"kaapi-job-42-7"})"), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(last("POST", "/networks/create")->body, HasSubstr(R"("kaapi.job":"42.61184")"));
@@ -239,29 +256,42 @@ TEST_F(DockerGate, AClientThatOnlySendsNoMoreGetsItsAnswer) {
   EXPECT_THAT(read_all(client.get()), StartsWith("HTTP/1.1 200"));
 }
 
+// Said on and on, slowly, until nobody takes it.
+void drip(int fd) {
+  while (send_all(fd, "line\n", -1, test_limit())) {
+    (void)wait_readable(fd, -1, std::chrono::steady_clock::now() + std::chrono::milliseconds(50));
+  }
+}
+
 TEST_F(DockerGate, AClientThatHasGoneEndsWhatItAskedFor) {
   std::mutex mutex;
   std::condition_variable changed;
   int over = 0;
   machine_.first = [&](const Asked& asked) -> std::optional<Answer> {
-    if (!asked.target.ends_with("/logs?follow=1") && !asked.target.ends_with("/attach")) return std::nullopt;
+    const bool silent = asked.target.ends_with("/logs?follow=1") || asked.target.ends_with("/attach");
+    if (!silent && !asked.target.ends_with("/logs?tail=1")) return std::nullopt;
     const char* head = asked.method == "GET" ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 101 X\r\n\r\n";
-    return Answer{200, "", [&, head](int fd) {
+    return Answer{200, "", [&, head, silent](int fd) {
                     EXPECT_TRUE(send_all(fd, head, -1, test_limit()));
-                    // Nothing more is ever said: it ends when the gate closes the line.
-                    EXPECT_EQ(read_all(fd), "");
+                    // Where nothing more is ever said it ends when the gate closes the line.
+                    if (silent) {
+                      EXPECT_EQ(read_all(fd), "");
+                    } else {
+                      drip(fd);
+                    }
                     const std::lock_guard lock(mutex);
                     ++over;
                     changed.notify_all();
                   }};
   };
-  for (const char* line : {"GET /containers/own/logs?follow=1", "POST /containers/own/attach"}) {
+  for (const char* line :
+       {"GET /containers/own/logs?follow=1", "GET /containers/own/logs?tail=1", "POST /containers/own/attach"}) {
     const FileDescriptor client = connect();
     EXPECT_TRUE(send_all(client.get(), fmt::format("{} HTTP/1.1\r\nHost: d\r\n\r\n", line), -1, test_limit()));
     EXPECT_THAT(read_all(client.get(), "\r\n\r\n"), StartsWith("HTTP/1.1 "));
   }
   std::unique_lock lock(mutex);
-  EXPECT_TRUE(changed.wait_until(lock, test_limit(), [&] { return over == 2; }));
+  EXPECT_TRUE(changed.wait_until(lock, test_limit(), [&] { return over == 3; }));
 }
 
 TEST_F(DockerGate, StoppingEndsClientsThatDoNotRead) {

@@ -2,10 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "actions/docker/request.h"
 #include "base/text.h"
 
 namespace kaapi::actions::docker {
+namespace {
+
+constexpr std::chrono::seconds moment{2};
+
+}  // namespace
 
 std::optional<std::string> ImageNames::id_of(const std::string& name) {
   const Result<json::value> found = engine_.ask("GET", fmt::format("/images/{}/json", percent_encode(name, true)));
@@ -13,7 +20,7 @@ std::optional<std::string> ImageNames::id_of(const std::string& name) {
   return found.error().code == errc::not_found ? std::optional<std::string>("") : std::nullopt;
 }
 
-std::vector<std::string> ImageNames::may_become_own(const std::vector<std::string>& names) {
+std::unique_ptr<ImageNames::Giving> ImageNames::begin(const std::vector<std::string>& names) {
   std::vector<std::string> own;
   for (const std::string& given : names) {
     const std::string name = whole_image_name(given);
@@ -23,7 +30,16 @@ std::vector<std::string> ImageNames::may_become_own(const std::vector<std::strin
     if (!id) break;
     if (id->empty() || is_own(name)) own.push_back(name);
   }
-  return own;
+  const std::lock_guard lock(mutex_);
+  giving_.insert(own.begin(), own.end());
+  return std::make_unique<Giving>(*this, std::move(own));
+}
+
+void ImageNames::end(const std::vector<std::string>& names, bool done) {
+  if (done) note(names);
+  const std::lock_guard lock(mutex_);
+  for (const std::string& name : names) giving_.erase(giving_.find(name));
+  changed_.notify_all();
 }
 
 void ImageNames::note(const std::vector<std::string>& names) {
@@ -39,7 +55,8 @@ bool ImageNames::is_own(std::string_view given) {
   const std::string name = whole_image_name(given);
   std::string noted;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, moment, [&] { return !giving_.contains(name); });
     const auto found = ids_.find(name);
     if (found == ids_.end()) return false;
     noted = found->second;

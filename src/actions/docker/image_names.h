@@ -1,9 +1,12 @@
 #pragma once
 // Names of images that a job has given. Images are everybody's on this machine: a job removes only what it has named.
 
+#include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,21 +23,40 @@ class ImageNames {
   // `engine` must outlive it.
   explicit ImageNames(EngineApi& engine) : engine_(engine) {}
 
-  // Of those that a call is about to give, which will be the job's: what nobody has, and what is the job's already.
-  std::vector<std::string> may_become_own(const std::vector<std::string>& names);
-  // After the engine has agreed: those of them that there are now.
-  void note(const std::vector<std::string>& names);
-  // Whether the job has given this name, and to that which has it now.
+  // A call that gives names, from before the engine gets it until its answer is there.
+  class Giving {
+   public:
+    Giving(ImageNames& images, std::vector<std::string> names) : images_(images), names_(std::move(names)) {}
+    ~Giving() { images_.end(names_, done_); }
+    Giving(const Giving&) = delete;
+    Giving& operator=(const Giving&) = delete;
+    // The engine has agreed: what there is of these names now is the job's.
+    void done() { done_ = true; }
+
+   private:
+    ImageNames& images_;
+    const std::vector<std::string> names_;
+    bool done_ = false;
+  };
+  // Of these names those will be the job's which nobody has, and which are the job's already.
+  std::unique_ptr<Giving> begin(const std::vector<std::string>& names);
+  // Whether the job has given this name, and to that which has it now. Waits a moment for a call that gives it: its
+  // client may have heard of its end before us.
   bool is_own(std::string_view name);
   // "80/tcp", ...: what the image exposes; nothing when there is none.
   std::vector<std::string> exposed_ports(std::string_view name);
 
  private:
+  friend class Giving;
+  void end(const std::vector<std::string>& names, bool done);
+  void note(const std::vector<std::string>& names);
   // Its id; empty: nothing has this name; nullopt: the engine did not say.
   std::optional<std::string> id_of(const std::string& name);
 
   EngineApi& engine_;
   std::mutex mutex_;
+  std::condition_variable changed_;
+  std::multiset<std::string> giving_;
   std::map<std::string, std::string> ids_;  // by whole name
 };
 

@@ -7,13 +7,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 
+#include "actions/docker/unix_socket.h"
 #include "base/text.h"
 
 namespace kaapi::actions::docker {
 namespace {
 
 constexpr std::size_t turn_bytes = 64UL * 1024;
+// Of the end of an answer: where a stream's error stands.
+constexpr std::size_t tail_bytes = 4UL * 1024;
+// Clients leave as soon as they have their answer: the engine's own end comes right behind it.
+constexpr std::chrono::seconds last_words{1};
 
 // One direction: from one socket to another, with one turn of bytes in between.
 struct Lane {
@@ -118,11 +124,14 @@ class Exchange {
                                       looked_at(up_.to, wanted(down_.reads(), !up_.waiting.empty())),
                                       pollfd{stop, POLLIN, 0}};
       if (!wait(polled) || !send_up(polled[0]) || !send_down(polled[1])) return;
-      if (has(polled[0], POLLHUP | POLLERR)) return;
+      if (has(polled[0], POLLHUP | POLLERR)) return hear_out(stop);
     }
   }
 
-  int status() const { return down_.over() ? status_in(head_) : 0; }
+  bool done() const {
+    const int status = status_in(head_);
+    return !down_.open && status >= 200 && status < 300 && tail_.find("\"errorDetail\"") == std::string::npos;
+  }
 
  private:
   void take(std::string_view bytes) {
@@ -147,25 +156,35 @@ class Exchange {
   }
 
   bool send_down(const pollfd& engine) {
-    if (down_.reads() && has(engine, POLLIN | POLLHUP | POLLERR)) {
-      down_.waiting = down_.receive();
-      if (head_.size() < 16) head_ += down_.waiting.substr(0, 16);
-    }
+    if (down_.reads() && has(engine, POLLIN | POLLHUP | POLLERR)) hear();
     return down_.send_some();
+  }
+
+  void hear() {
+    down_.waiting = down_.receive();
+    if (head_.size() < 16) head_ += down_.waiting.substr(0, 16);
+    tail_ += down_.waiting;
+    if (tail_.size() > tail_bytes) tail_.erase(0, tail_.size() - tail_bytes);
+  }
+
+  // The client has gone.
+  void hear_out(int stop) {
+    const auto until = std::chrono::steady_clock::now() + last_words;
+    while (down_.open && wait_readable(down_.from, stop, until)) hear();
   }
 
   Lane up_, down_;
   RequestBody body_;
-  std::string head_;  // the answer's beginning
+  std::string head_, tail_;  // the answer's beginning and end
   bool broken_ = false;
 };
 
 }  // namespace
 
-int relay_exchange(int client, int engine, int stop, RequestBody body, std::string early) {
+bool relay_exchange(int client, int engine, int stop, RequestBody body, std::string early) {
   Exchange exchange(client, engine, body);
   exchange.run(stop, early);
-  return exchange.status();
+  return exchange.done();
 }
 
 void relay_stream(int client, int engine, int stop, std::string to_client, std::string to_engine) {

@@ -34,9 +34,9 @@ class RequestBody {
 
 // Sends the rest of the request and then the answer, until the engine has closed, the client has gone for good (one
 // that only sends no more gets its answer), or `stop` is readable. No descriptor needs to be non-blocking: none is
-// waited for but all at once. `early`: of the request, already received. The answer's status; 0 when there was none, or
-// it is cut off.
-int relay_exchange(int client, int engine, int stop, RequestBody body, std::string early);
+// waited for but all at once. `early`: of the request, already received. Whether the engine has done what was asked:
+// its answer says so, and does not end with an error, as the streams of builds and pulls may.
+bool relay_exchange(int client, int engine, int stop, RequestBody body, std::string early);
 // Both directions, each until it ends, and both when the client has gone for good. `to_client`, `to_engine`: already
 // received.
 void relay_stream(int client, int engine, int stop, std::string to_client, std::string to_engine);

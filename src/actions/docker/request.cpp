@@ -142,6 +142,12 @@ bool is_plain(std::string_view path) {
   });
 }
 
+// `docker inspect team/app:1` asks for a container first, and goes on to images when there is none.
+bool is_inspection(std::string_view path) {
+  return (path.starts_with("/containers/") && path.ends_with("/json")) || path.starts_with("/networks/") ||
+         path.starts_with("/volumes/");
+}
+
 bool fits(const Call& call, std::string_view path, Ruling& ruling) {
   const std::size_t star = call.path.find('*');
   if (star == std::string_view::npos) return call.path == path;
@@ -181,6 +187,9 @@ Result<Ruling> rule_of(std::string_view method, std::string_view sent) {
     ruling.upgrades = call.traits.upgrades;
     ruling.needs_buildx = call.traits.needs_buildx;
     return ruling;
+  }
+  if (method == "GET" && is_inspection(rest)) {
+    return make_error(errc::not_found, fmt::format("No such object of this job: {}", rest), 404);
   }
   return refused(fmt::format("jobs may not ask Docker for {} {}", method, rest));
 }

@@ -63,7 +63,7 @@ TEST(DockerRules, EverythingElseIsRefused) {
         "/containers/a%00/json", "containers/json", "/containers/json/", "/containers/%zz/json", ""}) {
     EXPECT_FALSE(rule_of("GET", path)) << path;
   }
-  EXPECT_FALSE(rule_of("GET", "/containers/a/b/json")) << "a slash in a container's name";
+  EXPECT_EQ(rule_of("GET", "/containers/team/app:1/json").error().status, 404) << "an image's name: clients go on";
 }
 
 TEST(DockerRules, ListsShowOnlyTheJobs) {

@@ -144,9 +144,9 @@ Result<void> Session::pass_on(PassedCall passed) {
   if (const Result<void> done = send(engine->get(), head_for(passed) + passed.body.value_or("")); !done) return done;
   if (passed.upgrades) return pass_upgrade(*engine);
   const bool more = passed.takes_body && !passed.body;
-  const int status = relay_exchange(client_, engine->get(), stop_, more ? body_frame() : RequestBody::none(),
-                                    more ? std::exchange(input_, {}) : std::string());
-  if (status >= 200 && status < 300) shared_.images.note(passed.names);
+  const bool done = relay_exchange(client_, engine->get(), stop_, more ? body_frame() : RequestBody::none(),
+                                   more ? std::exchange(input_, {}) : std::string());
+  if (done && passed.giving != nullptr) passed.giving->done();
   return ok();
 }
 

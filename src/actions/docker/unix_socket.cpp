@@ -30,11 +30,12 @@ Result<void> wait_for(int fd, short what, int stop, SteadyClock::time_point unti
   while (true) {
     std::array<pollfd, 2> polled = {pollfd{fd, what, 0}, pollfd{stop, POLLIN, 0}};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - SteadyClock::now()).count();
-    const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(std::max<std::int64_t>(left, 0)));
+    // Also of what drips without an end.
+    if (left <= 0) return make_error(errc::timed_out, "nothing came in time", 408);
+    const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(left));
     if (polled[1].revents != 0) return make_error(errc::cancelled, "the job is over", 503);
     if (ready > 0) return ok();
     if (ready < 0 && errno != EINTR) return make_error(errc::unavailable, std::strerror(errno), 500);
-    if (left <= 0) return make_error(errc::timed_out, "nothing came in time", 408);
   }
 }
 

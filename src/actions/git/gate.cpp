@@ -125,6 +125,14 @@ Result<std::string> Gate::authorize(const Caller& caller, std::string_view actio
   return authorizer_->authorize(caller.context, {access});
 }
 
+Result<std::string> Gate::authorize(const aws::CallContext& context, std::string_view action,
+                                    std::string_view repository) const {
+  Caller caller;
+  caller.context = context;
+  caller.asked = config_.auth && !context.is_root && authorizer_ != nullptr;
+  return authorize(caller, action, repository);
+}
+
 void Gate::record(const Caller& caller, std::string_view action, std::string_view repository,
                   const Result<std::string>& decided) const {
   if (audit_ == nullptr) return;

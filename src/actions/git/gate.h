@@ -71,6 +71,10 @@ class Gate {
   Result<std::string> authorize(const Caller& caller, std::string_view action, std::string_view repository,
                                 std::string_view ref = {}) const;
 
+  // The same for an operation's caller.
+  Result<std::string> authorize(const aws::CallContext& context, std::string_view action,
+                                std::string_view repository) const;
+
   void record(const Caller& caller, std::string_view action, std::string_view repository,
               const Result<std::string>& decided) const;
   const GateConfig& config() const { return config_; }

@@ -65,6 +65,21 @@ bool is_ref(std::string_view ref) {
   return parts.size() > 1 && std::all_of(parts.begin(), parts.end(), is_ref_part);
 }
 
+std::string ref_fault(std::string_view ref) {
+  if (is_ref(ref)) return {};
+  const std::string named = as_utf8(ref.substr(0, max_ref_bytes));
+  if (ref.size() > max_ref_bytes) {
+    return fmt::format(
+        "{}...: the name of this ref has {} bytes, and {} are the most: give it a shorter one (git branch "
+        "-m OLD NEW, or a new tag)",
+        named, ref.size(), max_ref_bytes);
+  }
+  if (find_broken_utf8(ref)) {
+    return fmt::format("{}: the name of this ref is no UTF-8: rename it (git branch -m OLD NEW, or a new tag)", named);
+  }
+  return fmt::format("{}: this is no name of a ref, see git check-ref-format: rename it", named);
+}
+
 std::string_view branch_of(std::string_view ref) {
   constexpr std::string_view heads = "refs/heads/";
   return ref.starts_with(heads) ? ref.substr(heads.size()) : std::string_view();

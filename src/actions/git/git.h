@@ -26,6 +26,8 @@ Result<std::string> full_name(std::string_view given);
 bool is_commit(std::string_view text);  // 40 lower-case hexadecimal digits
 // Below refs/, of the form that git-check-ref-format(1) asks for.
 bool is_ref(std::string_view ref);
+// Why it is none, naming it, and what to do; empty: it is one.
+std::string ref_fault(std::string_view ref);
 // "main" of "refs/heads/main", "v1" of "refs/tags/v1"; otherwise empty.
 std::string_view branch_of(std::string_view ref);
 std::string_view tag_of(std::string_view ref);

@@ -78,14 +78,21 @@ struct Serving {
       : cgi(std::move(running)), pushes(all), push(std::move(own)) {}
   ~Serving() {
     cgi.reset();
-    if (push) pushes.end(push);
+    end_push();
   }
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
 
+  void end_push() {
+    if (!push) return;
+    pushes.end(push);
+    if (std::exchange(made, false)) pushes.remove_if_empty(push->repository);
+  }
+
   std::optional<Cgi> cgi;
   Pushes& pushes;
   std::shared_ptr<Push> push;
+  bool made = false;  // the repository, by this push
 };
 
 http::Response response_of(const Error& error, int status) {
@@ -162,6 +169,7 @@ Command GitHttp::backend(const http::RequestHead& head, const GitRequest& reques
   if (push != nullptr) {
     set(hook_url_variable, endpoint_());
     set(hook_token_variable, push->token);
+    if (caller.job) set(hook_job_variable, "1");
   }
   return command;
 }
@@ -169,19 +177,23 @@ Command GitHttp::backend(const http::RequestHead& head, const GitRequest& reques
 Result<http::Response> GitHttp::serve(const http::RequestHead& head, http::BodyReader& body, const GitRequest& request,
                                       const Caller& caller, bool exists) {
   const bool pushing = request.push && !request.advertisement && !request.probe;
+  bool made_now = false;
   if (pushing && !exists) {
     const Result<Repository> made = repositories_.create(request.repository);
     // Somebody else may have been first.
     if (!made && made.error().code != errc::conflict) return answer_error(500, made.error().message);
-    if (made) exists = true;
+    made_now = made.has_value();
+    exists = exists || made_now;
   }
   std::shared_ptr<Push> push = pushing ? pushes_.begin(caller, request.repository) : nullptr;
   Result<Process> process = Process::start(backend(head, request, caller, !exists && !pushing, push.get()));
   if (!process) {
     if (push) pushes_.end(push);
+    if (made_now) pushes_.remove_if_empty(request.repository);
     return answer_error(500, process.error().message);
   }
   auto serving = std::make_shared<Serving>(Cgi(std::move(*process)), pushes_, push);
+  serving->made = made_now;
   if (const Result<void> fed = serving->cgi->feed(body); !fed) return answer_error(400, fed.error().message);
   const Result<CgiHead> answered = serving->cgi->read_head();
   if (!answered) return answer_error(500, answered.error().message);
@@ -190,7 +202,11 @@ Result<http::Response> GitHttp::serve(const http::RequestHead& head, http::BodyR
   for (const auto& [name, value] : answered->headers) response.headers.add(name, value);
   response.body = http::ProducedBody{[serving](http::BodyWriter& writer) {
     PacketTail tail;
-    const auto failures = [&] { return serving->pushes.failures_of(*serving->push); };
+    // Before the client sees the end, so that its next push finds everything as it stays.
+    const auto failures = [&] {
+      serving->end_push();
+      return serving->pushes.failures_of(*serving->push);
+    };
     return serving->cgi->stream(writer, serving->push ? &tail : nullptr, failures);
   }};
   return response;

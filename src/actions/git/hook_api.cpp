@@ -1,5 +1,7 @@
 #include "actions/git/hook_api.h"
 
+#include <array>
+
 #include "actions/git/git.h"
 #include "actions/protocol/fields.h"
 
@@ -10,6 +12,21 @@ int status_of(const Error& error) {
   if (error.code == errc::not_found) return 401;
   if (error.code == errc::too_large) return 413;
   return error.code == errc::invalid ? 400 : 500;
+}
+
+Result<json::value> read_json(http::BodyReader& body) {
+  std::string text;
+  std::array<char, 16 * 1024> buffer;
+  while (true) {
+    const Result<std::size_t> count = body.read(buffer);
+    if (!count) return count.error();
+    if (*count == 0) break;
+    text.append(buffer.data(), *count);
+    if (text.size() > max_hook_body_bytes) return too_many_refs();
+  }
+  Result<json::value> value = parse_json(text);
+  if (!value) return make_error(errc::invalid, value.error().message);
+  return value;
 }
 
 Result<std::vector<RefFailure>> failures_from(const json::value& body) {
@@ -34,7 +51,8 @@ Result<std::vector<RefFailure>> failures_from(const json::value& body) {
 json::value to_json(const PushReport& report) {
   json::array runs;
   for (const WatchedRun& run : report.runs) {
-    runs.push_back(json::object{{"run_id", run.run_id}, {"name", run.name}, {"path", run.path}, {"token", run.token}, {"ref", run.ref}});
+    runs.push_back(json::object{
+        {"run_id", run.run_id}, {"name", run.name}, {"path", run.path}, {"token", run.token}, {"ref", run.ref}});
   }
   return json::object{{"lines", json::value_from(report.lines)}, {"runs", std::move(runs)}};
 }
@@ -64,19 +82,19 @@ json::value to_json(const std::vector<RefFailure>& failures) {
   return json::object{{"refs", std::move(refs)}};
 }
 
-http::Response HookApi::operator()(const http::Request& request) const {
+http::Response HookApi::operator()(const http::RequestHead& head, http::BodyReader& body) const {
   constexpr std::string_view bearer = "Bearer ";
-  const std::string_view header = request.head.headers.find("Authorization").value_or("");
-  const std::string_view path = std::string_view(request.head.path).substr(hook_path.size() - 1);
+  const std::string_view header = head.headers.find("Authorization").value_or("");
+  const std::string_view path = std::string_view(head.path).substr(hook_path.size() - 1);
   const auto failed = [](const Error& error) {
     return http::Response::json(status_of(error), json::serialize(json::object{{"message", error.message}}));
   };
-  if (request.head.method != "POST" || !header.starts_with(bearer)) {
+  if (head.method != "POST" || !header.starts_with(bearer)) {
     return failed(make_error(errc::not_found, "only the hooks of a push call here"));
   }
-  const Result<json::value> body = parse_json(request.body);
-  if (!body) return failed(make_error(errc::invalid, body.error().message));
-  const Result<json::value> answered = answer(path, header.substr(bearer.size()), *body);
+  const Result<json::value> asked = read_json(body);
+  if (!asked) return failed(asked.error());
+  const Result<json::value> answered = answer(path, header.substr(bearer.size()), *asked);
   if (!answered) return failed(answered.error());
   if (answered->is_null()) return http::Response::text(204, "");
   return http::Response::json(200, json::serialize(*answered));

@@ -33,7 +33,30 @@ Result<std::string> unsealed(const store::Sealer& sealer, std::string_view bytes
 }
 
 bool is_mirrored(std::string_view ref) {
-  return !branch_of(ref).empty() || !tag_of(ref).empty();
+  return (!branch_of(ref).empty() || !tag_of(ref).empty()) && is_ref(ref);
+}
+
+// They are fetched, but start nothing: no run could be named after them.
+void warn_of_names(const std::string& repository, const std::map<std::string, std::string>& refs) {
+  std::size_t count = 0;
+  std::string example;
+  for (const auto& [ref, commit] : refs) {
+    if (is_ref(ref)) continue;
+    if (count++ == 0) example = ref_fault(ref);
+  }
+  if (count > 0) log::warn("git", "{} of the refs of {} start nothing: {}", count, repository, example);
+}
+
+// "refs/heads/trunk" is HEAD in what `git ls-remote --symref` prints: "trunk". Empty: it does not say.
+std::string head_from(std::string_view printed) {
+  constexpr std::string_view symbolic = "ref: ";
+  for (const std::string& line : split(printed, '\n')) {
+    const std::size_t tab = line.find('\t');
+    if (!line.starts_with(symbolic) || tab == std::string::npos || line.substr(tab + 1) != "HEAD") continue;
+    const std::string ref = line.substr(symbolic.size(), tab - symbolic.size());
+    return is_ref(ref) ? std::string(branch_of(ref)) : std::string();
+  }
+  return {};
 }
 
 std::map<std::string, std::string> refs_from(std::string_view text) {
@@ -109,7 +132,7 @@ bool is_signed(std::string_view header, std::string_view secret, std::string_vie
 
 void Mirrors::start() {
   plan_all();
-  thread_ = std::thread([this] { run(); });
+  for (std::size_t i = 0; i < mirror_threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
 void Mirrors::stop() {
@@ -119,7 +142,8 @@ void Mirrors::stop() {
   }
   ::eventfd_write(stop_event_.get(), 1);
   wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void Mirrors::plan_all() {
@@ -138,8 +162,11 @@ void Mirrors::plan_all() {
 std::optional<std::string> Mirrors::next() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto earliest =
-        std::min_element(due_.begin(), due_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    auto earliest = due_.end();
+    for (auto one = due_.begin(); one != due_.end(); ++one) {
+      if (fetching_.contains(one->first)) continue;
+      if (earliest == due_.end() || one->second < earliest->second) earliest = one;
+    }
     if (earliest == due_.end()) {
       wake_.wait(lock);
     } else if (const Steady::time_point when = earliest->second; when > Steady::now()) {
@@ -147,6 +174,7 @@ std::optional<std::string> Mirrors::next() {
     } else {
       std::string repository = earliest->first;
       due_.erase(earliest);
+      wake_.notify_one();  // another thread waits for the next one
       return repository;
     }
   }
@@ -161,6 +189,7 @@ void Mirrors::run() {
     const std::optional<std::chrono::seconds> pause = pause_after(*repository, fetched.has_value());
     const std::lock_guard lock(mutex_);
     if (pause) due_.try_emplace(*repository, Steady::now() + *pause);
+    wake_.notify_one();
   }
 }
 
@@ -253,13 +282,19 @@ Result<Mirrors::Row> Mirrors::row(std::string_view repository) const {
   std::string secret;
   Result<Row> found = repositories_.database().read([&](store::Session& session) -> Result<Row> {
     store::Statement row = session.query(
-        "SELECT url, every_s, username, password, webhook_secret, synced, told FROM mirrors WHERE repository = ?",
+        "SELECT url, every_s, username, password, webhook_secret, synced, told, head FROM mirrors WHERE repository = ?",
         repository);
     if (!row.step()) return no_mirror(repository);
     password = row.blob(3);
     secret = row.blob(4);
-    return Row{std::string(row.text(0)), std::string(row.text(2)), "", "", std::chrono::seconds(row.number(1)),
-               row.number(5) != 0,       refs_from(row.text(6))};
+    return Row{std::string(row.text(0)),
+               std::string(row.text(2)),
+               "",
+               "",
+               std::chrono::seconds(row.number(1)),
+               row.number(5) != 0,
+               refs_from(row.text(6)),
+               std::string(row.text(7))};
   });
   if (!found) return found;
   Result<std::string> open_password = unsealed(sealer_, password, repository, "password");
@@ -271,23 +306,26 @@ Result<Mirrors::Row> Mirrors::row(std::string_view repository) const {
   return found;
 }
 
-Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) const {
+Result<Finished> Mirrors::ask(const std::string& repository, const Row& row, std::vector<std::string> arguments) const {
   // No redirects, which would take the password along: the URL is what somebody with the right to mirror has named.
-  std::vector<std::pair<std::string, std::string>> settings = {{"http.followRedirects", "false"},
-                                                               {"fetch.fsckObjects", "true"},
-                                                               {"http.lowSpeedLimit", "1"},
-                                                               {"http.lowSpeedTime", "120"}};
+  std::vector<std::pair<std::string, std::string>> settings = {
+      {"http.followRedirects", "false"}, {"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", "120"}};
+  for (auto& one : fsck_settings("fetch")) settings.push_back(std::move(one));
   if (!row.password.empty()) {
     // In the environment, which other users cannot read, unlike a command line.
     const std::string login = base64_encode(fmt::format("{}:{}", row.username, row.password));
     settings.emplace_back(fmt::format("http.{}.extraHeader", row.url), "Authorization: Basic " + login);
   }
-  Command command{{"git", "fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc",
-                   "--no-recurse-submodules", "--end-of-options", row.url, "+refs/heads/*:refs/heads/*",
-                   "+refs/tags/*:refs/tags/*"},
-                  environment(settings),
-                  repositories_.directory(repository)};
-  const Result<Finished> finished = git::run(command, {}, {64 * 1024, fetch_timeout, stop_event_.get()});
+  arguments.insert(arguments.begin(), "git");
+  const Command command{std::move(arguments), environment(settings), repositories_.directory(repository)};
+  return git::run(command, {}, {64 * 1024, fetch_timeout, stop_event_.get()});
+}
+
+Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) const {
+  const Result<Finished> finished =
+      ask(repository, row,
+          {"fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules",
+           "--end-of-options", row.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"});
   if (!finished) return finished.error();
   if (finished->exit_code == 0) return ok();
   std::string why = fmt::format("{} cannot be fetched: {}", row.url, said(finished->errors));
@@ -297,8 +335,49 @@ Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) 
   return make_error(errc::unavailable, std::move(why));
 }
 
+void Mirrors::follow_head(const std::string& repository, const Row& row) {
+  const Result<Finished> asked =
+      ask(repository, row, {"ls-remote", "--quiet", "--symref", "--end-of-options", row.url, "HEAD"});
+  const std::string branch = asked && asked->exit_code == 0 ? head_from(asked->output) : std::string();
+  if (branch.empty() || branch == row.head) return;
+  const Result<Repository> moved = pushes_.set_default_branch(repository, branch);
+  if (!moved) return log::warn("git", "the default branch of {} stays: {}", repository, moved.error().message);
+  const Result<void> noted = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("UPDATE mirrors SET head = ? WHERE repository = ?", branch, repository);
+    return ok();
+  });
+  if (!noted) log::warn("git", "the default branch of mirror {} is not noted: {}", repository, noted.error().message);
+}
+
+// One fetch of a repository at a time, whoever asks for it.
+class Mirrors::Turn {
+ public:
+  Turn(Mirrors& mirrors, const std::string& repository) : mirrors_(mirrors), repository_(repository) {
+    std::unique_lock lock(mirrors_.mutex_);
+    mirrors_.wake_.wait(lock, [&] { return !mirrors_.fetching_.contains(repository_); });
+    mirrors_.fetching_.insert(repository_);
+  }
+  ~Turn() {
+    {
+      const std::lock_guard lock(mirrors_.mutex_);
+      mirrors_.fetching_.erase(repository_);
+    }
+    mirrors_.wake_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Mirrors& mirrors_;
+  const std::string repository_;
+};
+
 Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
-  const std::lock_guard one_at_a_time(fetching_);
+  const Turn turn(*this, repository);
+  return fetch_in_turn(repository);
+}
+
+Result<std::vector<RefUpdate>> Mirrors::fetch_in_turn(const std::string& repository) {
   const Result<Row> mirror = row(repository);
   if (!mirror) return mirror.error();
   const auto before = repositories_.refs(repository);
@@ -308,6 +387,7 @@ Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
   if (!fetched) return fetched.error();
   const auto after = repositories_.refs(repository);
   if (!after) return after.error();
+  follow_head(repository, *mirror);
   // Compared with what was told: this process may have ended between the last fetch and telling of it.
   std::vector<RefUpdate> updates = changed_refs(mirror->told.empty() ? *before : mirror->told, *after);
   for (RefUpdate& update : updates) {
@@ -318,13 +398,17 @@ Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
     note(repository, "what has changed could not be told, and is told after the next fetch: " + told.error().message);
     return told.error();
   }
-  if (!updates.empty() || mirror->told.empty()) note_told(repository, *after);
+  if (!updates.empty() || mirror->told.empty()) {
+    note_told(repository, *after);
+    warn_of_names(repository, *after);
+  }
   return updates;
 }
 
 Result<void> Mirrors::tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first) {
   if (first) {
     repositories_.adopt_default_branch(repository, updates);
+    pushes_.default_branch_changed(repository);  // for its schedules
     log::info("git", "{} mirrors {} branches and tags now; what changes from here on starts runs", repository,
               updates.size());
   } else if (!updates.empty()) {

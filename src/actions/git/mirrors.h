@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "actions/git/process.h"
 #include "actions/git/pushes.h"
 #include "actions/git/repositories.h"
 #include "base/clock.h"
@@ -35,6 +36,7 @@ inline constexpr std::size_t max_mirrors = 1'000;
 inline constexpr std::chrono::seconds min_mirror_interval{30};
 inline constexpr std::chrono::seconds max_mirror_interval{30 * 24 * 3600};
 inline constexpr std::chrono::minutes fetch_timeout{30};
+inline constexpr std::size_t mirror_threads = 4;  // so that one slow remote does not hold up the others
 // After a fetch that failed: doubled with each failure.
 inline constexpr std::chrono::seconds first_mirror_retry{10}, longest_mirror_retry{3600};
 
@@ -50,8 +52,8 @@ struct Mirror {
   std::string url;
   std::chrono::seconds every{0};
   bool webhook = false;
-  std::optional<Time> fetched_at;  // last, with or without success
-  std::string error;               // of that; empty: it went well
+  std::optional<Time> fetched_at;     // last, with or without success
+  std::string error;                  // of that; empty: it went well
   std::vector<std::string> report{};  // what the last change started, and what not and why
 };
 
@@ -65,8 +67,8 @@ std::vector<RefUpdate> changed_refs(const std::map<std::string, std::string>& be
 // Whether the header "sha256=HEX" is the HMAC of the body under the secret; takes the same time whatever differs.
 bool is_signed(std::string_view header, std::string_view secret, std::string_view body);
 
-// One thread fetches, one repository at a time; it sleeps until the next is due. Thread-safe; start() and stop() once,
-// from one thread. Everything must outlive it. `sealer` keeps the passwords and secrets.
+// A few threads fetch, each one repository at a time, and sleep until the next is due. Thread-safe; start() and stop()
+// once, from one thread. Everything must outlive it. `sealer` keeps the passwords and secrets.
 class Mirrors {
  public:
   Mirrors(Repositories& repositories, Pushes& pushes, const store::Sealer& sealer, const Clock& clock, IdSource& ids)
@@ -103,13 +105,19 @@ class Mirrors {
     std::chrono::seconds every{0};
     bool synced = false;
     std::map<std::string, std::string> told;  // commits by ref, as the runs know them; empty: as they are
+    std::string head;                         // the default branch there, when it was looked at last
   };
   Result<Row> row(std::string_view repository) const;
   void run();
   // The next that is due; waits for it. nullopt: the end.
   std::optional<std::string> next();
   void plan_all();
+  class Turn;
+  Result<Finished> ask(const std::string& repository, const Row& row, std::vector<std::string> arguments) const;
   Result<void> fetch_into(const std::string& repository, const Row& row) const;
+  Result<std::vector<RefUpdate>> fetch_in_turn(const std::string& repository);
+  // The default branch there is the one here, too, until somebody sets another one here.
+  void follow_head(const std::string& repository, const Row& row);
   void note(const std::string& repository, const std::string& error);
   // Error: nobody was told.
   Result<void> tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first);
@@ -125,13 +133,13 @@ class Mirrors {
   IdSource& ids_;
 
   FileDescriptor stop_event_;  // readable from stop() on
-  std::mutex fetching_;        // the thread's and fetch()'s do not meet
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
   std::map<std::string, std::chrono::steady_clock::time_point> due_;
   std::map<std::string, int> failures_;  // in a row
-  std::thread thread_;
+  std::set<std::string> fetching_;       // repositories; each by one at a time
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace kaapi::actions::git

@@ -18,7 +18,11 @@ class Listener final : public PushListener {
     const std::lock_guard lock(mutex);
     events.push_back(event);
     told.notify_all();
-    return {};
+    return {{"CD #1 started"}, {}};
+  }
+  void default_branch_changed(const std::string& repository) override {
+    const std::lock_guard lock(mutex);
+    changed.push_back(repository);
   }
   bool wait_for(std::size_t count) {
     std::unique_lock lock(mutex);
@@ -27,6 +31,7 @@ class Listener final : public PushListener {
   std::mutex mutex;
   std::condition_variable told;
   std::vector<PushEvent> events;
+  std::vector<std::string> changed;
 };
 
 // "there" is served over HTTP without authentication, and mirrored into "here".
@@ -101,6 +106,107 @@ TEST_F(MirrorsTest, TellOfChangesButNotOfTheFirstFetch) {
   EXPECT_FALSE(listener.events.front().updates.front().forced);
   EXPECT_EQ(here.repositories->find("team/copy")->mirror_of, spec().url);
   EXPECT_EQ(mirrors.find("team/copy")->error, "");
+}
+
+TEST_F(MirrorsTest, ShowWhatTheLastChangeStarted) {
+  clone.commit("a", "1");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_TRUE(mirrors.find("team/copy")->report.empty());
+  clone.commit("a", "2");
+  push("main");
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(mirrors.find("team/copy")->report, std::vector<std::string>{"CD #1 started"});
+}
+
+TEST_F(MirrorsTest, TheDefaultBranchIsThatOfTheOtherSide) {
+  clone.commit("a", "1");
+  push("main");
+  push("main:trunk");
+  ASSERT_TRUE(there.repositories->set_default_branch("team/shop", "trunk"));
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(here.repositories->default_branch("team/copy").value(), "trunk");
+  EXPECT_TRUE(here.repositories->is_protected("team/copy", "refs/heads/trunk"));
+  EXPECT_FALSE(listener.changed.empty()) << "its schedules hold from the first fetch on";
+  // What somebody sets here stays until the other side changes.
+  ASSERT_TRUE(here.repositories->set_default_branch("team/copy", "main"));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(here.repositories->default_branch("team/copy").value(), "main");
+  push("main:next");
+  ASSERT_TRUE(there.repositories->set_default_branch("team/shop", "next"));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(here.repositories->default_branch("team/copy").value(), "next");
+}
+
+TEST_F(MirrorsTest, RefsThatCannotBeNamedStartNothing) {
+  clone.commit("a", "1");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  push("main:refs/heads/caf\xE9");
+  push("main:refs/tags/v1");
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  ASSERT_EQ(listener.events.size(), 1U);
+  ASSERT_EQ(listener.events[0].updates.size(), 1U);
+  EXPECT_EQ(listener.events[0].updates[0].ref, "refs/tags/v1");
+  EXPECT_TRUE(mirrors.fetch("team/copy")->empty());
+}
+
+TEST_F(MirrorsTest, OldFaultsOfAHistoryAreTaken) {
+  clone.commit("a", "1");
+  const std::string tree(trim(clone.git({"rev-parse", "HEAD^{tree}"}).text));
+  const std::string text =
+      fmt::format("tree {}\nauthor A <a@x> 1100000000 -7\ncommitter A <a@x> 1100000000 -7\n\nold\n", tree);
+  const Result<Finished> made = git::run(
+      {{"git", "hash-object", "-t", "commit", "-w", "--literally", "--stdin"}, environment(), clone.path()}, text);
+  ASSERT_EQ(made->exit_code, 0) << made->errors;
+  push(fmt::format("{}:refs/heads/main", trim(made->output)));
+  ASSERT_TRUE(mirrors.set(spec()));
+  const auto fetched = mirrors.fetch("team/copy");
+  EXPECT_TRUE(fetched) << fetched.error().message;
+}
+
+// A remote that answers nothing until it is let go.
+TEST_F(MirrorsTest, ASlowRemoteHoldsUpNoOther) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool asked = false;
+  bool free = false;
+  http::Server slow{http::ServerConfig{}};
+  slow.route("/", 0, [&](const http::Request&) {
+    std::unique_lock lock(mutex);
+    asked = true;
+    changed.notify_all();
+    changed.wait(lock, [&] { return free; });
+    return http::Response::text(404, "");
+  });
+  ASSERT_TRUE(slow.start());
+  clone.commit("a", "1");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  MirrorSpec other = spec();
+  other.repository = "team/slow";
+  other.url = fmt::format("http://127.0.0.1:{}/x.git", slow.port());
+  ASSERT_TRUE(mirrors.set(other));
+  mirrors.start();
+  {
+    std::unique_lock lock(mutex);
+    EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return asked; }));
+  }
+  clone.commit("a", "2");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec()));
+  EXPECT_TRUE(listener.wait_for(1));
+  {
+    const std::lock_guard lock(mutex);
+    free = true;
+  }
+  changed.notify_all();
+  mirrors.stop();
+  slow.stop(std::chrono::milliseconds(100));
 }
 
 TEST_F(MirrorsTest, WebhookFetches) {

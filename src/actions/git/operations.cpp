@@ -112,10 +112,8 @@ class Operations {
   }
 
   Result<wire::PutDefaultBranchResponse> set_default_branch(const wire::PutDefaultBranchRequest& request) const {
-    const Result<Repository> changed =
-        rooms_.repositories.set_default_branch(request.repository, request.defaultBranch);
+    const Result<Repository> changed = rooms_.pushes.set_default_branch(request.repository, request.defaultBranch);
     if (!changed) return on_wire(changed.error());
-    if (rooms_.default_branch_changed) rooms_.default_branch_changed(request.repository);
     return wire::PutDefaultBranchResponse{described(*changed)};
   }
 
@@ -170,7 +168,12 @@ class Operations {
     return wire::DeleteAccessTokenResponse();
   }
 
-  Result<wire::MirrorRepositoryResponse> mirror(const wire::MirrorRepositoryRequest& request) const {
+  Result<wire::MirrorRepositoryResponse> mirror(const aws::CallContext& context,
+                                                const wire::MirrorRepositoryRequest& request) const {
+    if (!rooms_.repositories.find(request.repository)) {
+      const Result<std::string> may = rooms_.gate.authorize(context, create_action, request.repository);
+      if (!may) return may.error();
+    }
     MirrorSpec spec;
     spec.repository = request.repository;
     spec.url = request.url;

@@ -20,13 +20,12 @@ struct OperationRooms {
   AccessTokens& tokens;
   Mirrors& mirrors;
   Pushes& pushes;
+  const Gate& gate;
   const aws::KeyStore& keys;
   const Clock& clock;
   GateConfig config;
   // Removes what others keep of a repository that is about to be deleted. Error: it may not go, or not now.
   std::function<Result<void>(const std::string& repository)> forget;
-  // Schedules are those of the default branch. May be empty.
-  std::function<void(const std::string& repository)> default_branch_changed{};
 };
 
 void add_operations(aws::Dispatcher& dispatcher, const OperationRooms& rooms);

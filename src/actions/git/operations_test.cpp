@@ -22,6 +22,17 @@ class Keys final : public aws::KeyStore {
   Time end_;
 };
 
+// Nobody but root may anything that is asked here.
+class Rights final : public aws::Authorizer {
+ public:
+  std::string arn_of(const aws::CallContext&, std::string_view, std::string_view name) const override {
+    return std::string(name);
+  }
+  Result<std::string> authorize(const aws::CallContext&, const std::vector<aws::Access>& accesses) const override {
+    return make_error(aws::access_denied, "no " + accesses.front().action);
+  }
+};
+
 class OperationsTest : public ::testing::Test {
  protected:
   OperationsTest() {
@@ -29,6 +40,7 @@ class OperationsTest : public ::testing::Test {
                                 tokens,
                                 mirrors,
                                 pushes,
+                                gate,
                                 keys,
                                 all.clock,
                                 {"123456789012", "us-east-1", true},
@@ -36,21 +48,24 @@ class OperationsTest : public ::testing::Test {
                                   forgotten.push_back(repository);
                                   if (busy) return make_error(errc::conflict, "run 3 is not over");
                                   return ok();
-                                },
-                                [this](const std::string& repository) { moved.push_back(repository); }});
+                                }});
     context.account_id = "123456789012";
     context.region = "us-east-1";
     context.principal_arn = "arn:aws:iam::123456789012:user/ann";
     context.access_key_id = "AKIA";
   }
   json::value call(const std::string& operation, const json::value& request, int expected_status = 200) {
+    return call(dispatcher, operation, request, expected_status);
+  }
+  json::value call(const aws::Dispatcher& to, const std::string& operation, const json::value& request,
+                   int expected_status = 200) {
     http::Request wire;
     wire.head.method = "POST";
     wire.head.path = "/";
     wire.head.headers.add("X-Amz-Target", "KaapiGit_20261101." + operation);
     wire.head.headers.add("Content-Type", "application/x-amz-json-1.1");
     wire.body = json::serialize(request);
-    const http::Response response = dispatcher.call(dispatcher.route(wire, "kaapi"), context, wire);
+    const http::Response response = to.call(to.route(wire, "kaapi"), context, wire);
     const std::string& body = std::get<std::string>(response.body);
     EXPECT_EQ(response.status, expected_status) << body;
     return parse_json(body.empty() ? "{}" : body).value();
@@ -68,7 +83,7 @@ class OperationsTest : public ::testing::Test {
   Gate gate{{"123456789012", "us-east-1", false}, tokens, nullptr, nullptr, all.clock, ids};
   Pushes pushes{*all.repositories, gate, nullptr, ids};
   store::Sealer sealer{store::Sealer::open(all.directory.file("key")).value()};
-  std::vector<std::string> forgotten, moved;
+  std::vector<std::string> forgotten;
   bool busy = false;
   Mirrors mirrors{*all.repositories, pushes, sealer, all.clock, ids};
   aws::Dispatcher dispatcher;
@@ -103,15 +118,13 @@ TEST_F(OperationsTest, Repositories) {
 
 TEST_F(OperationsTest, SetTheDefaultBranch) {
   call("CreateRepository", {{"repository", "team/shop"}});
-  const json::value changed =
-      call("PutDefaultBranch", {{"repository", "team/shop"}, {"defaultBranch", "release/2"}});
+  const json::value changed = call("PutDefaultBranch", {{"repository", "team/shop"}, {"defaultBranch", "release/2"}});
   EXPECT_EQ(text(changed, "/details/defaultBranch"), "release/2");
-  EXPECT_EQ(moved, std::vector<std::string>{"team/shop"});
+  EXPECT_EQ(text(changed, "/details/rules/2/pattern"), "release/2") << "protected like main";
   EXPECT_EQ(text(call("PutDefaultBranch", {{"repository", "team/shop"}, {"defaultBranch", "a b"}}, 400), "/message"),
             "'a b' is no name of a branch");
   EXPECT_EQ(text(call("PutDefaultBranch", {{"repository", "team/none"}, {"defaultBranch", "main"}}, 400), "/__type"),
             "RepositoryNotFoundException");
-  EXPECT_EQ(moved.size(), 1U);
 }
 
 TEST_F(OperationsTest, ReplayAPush) {
@@ -153,6 +166,18 @@ TEST_F(OperationsTest, ASessionsTokensEndWithIt) {
   EXPECT_EQ(tokens.list("")->front().expires_at, all.clock.now() + std::chrono::hours(1));
   all.clock.advance(std::chrono::hours(2));
   EXPECT_FALSE(tokens.find(text(made, "/secret")));
+}
+
+TEST_F(OperationsTest, WhoMirrorsMayMakeTheRepositoryToo) {
+  Rights rights;
+  const Gate asking{{"123456789012", "us-east-1", true}, tokens, &keys, &rights, all.clock, ids};
+  aws::Dispatcher strict;
+  add_operations(strict, {*all.repositories, tokens, mirrors, pushes, asking, keys, all.clock, asking.config(), {}});
+  const json::value request = {{"repository", "team/copy"}, {"url", "https://example.com/x.git"}, {"webhook", true}};
+  EXPECT_EQ(text(call(strict, "MirrorRepository", request, 400), "/message"), "no kaapi:CreateRepository");
+  EXPECT_FALSE(all.repositories->find("team/copy"));
+  ASSERT_TRUE(all.repositories->create("team/copy"));
+  call(strict, "MirrorRepository", request);
 }
 
 TEST_F(OperationsTest, Mirrors) {

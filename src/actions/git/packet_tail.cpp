@@ -38,7 +38,8 @@ std::string shortened(std::string text, std::size_t max_bytes) {
 }
 
 const RefFailure* failure_of(const std::vector<RefFailure>& failures, std::string_view ref) {
-  const auto found = std::find_if(failures.begin(), failures.end(), [&](const RefFailure& one) { return one.ref == ref; });
+  const auto found =
+      std::find_if(failures.begin(), failures.end(), [&](const RefFailure& one) { return one.ref == ref; });
   return found == failures.end() ? nullptr : &*found;
 }
 

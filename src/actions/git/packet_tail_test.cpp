@@ -87,8 +87,8 @@ TEST(PacketTail, WithoutAReportTheSidebandEndsWithAnError) {
 
 TEST(PacketTail, AReportInNoBandIsChangedToo) {
   const std::string report = packet("unpack ok\n") + packet("ok refs/heads/main\n") + "0000";
-  const std::string changed = packet("unpack ok\n") +
-                              packet("ng refs/heads/main pushed, but CD #8 ended with failure\n") + "0000";
+  const std::string changed =
+      packet("unpack ok\n") + packet("ng refs/heads/main pushed, but CD #8 ended with failure\n") + "0000";
   for (std::size_t step = 1; step <= report.size(); ++step) {
     EXPECT_EQ(through(report, step, {}), report);
     EXPECT_EQ(through(report, step, failed), changed);

@@ -33,8 +33,14 @@ bool matches(const Rule& rule, std::string_view ref) {
 
 }  // namespace
 
-std::vector<Rule> default_rules() {
-  return {{Rule::Kind::branch, "main", {}}, {Rule::Kind::tag, "v*", {}}};
+std::vector<Rule> default_rules(std::string_view default_branch) {
+  std::string pattern;
+  for (const char c : default_branch) {
+    // What means something in a pattern, and may be in the name of a branch.
+    if (c == '+' || c == '!' || c == ']') pattern += '\\';
+    pattern += c;
+  }
+  return {{Rule::Kind::branch, pattern, {}}, {Rule::Kind::tag, "v*", {}}};
 }
 
 Result<void> check_rules(const std::vector<Rule>& rules) {

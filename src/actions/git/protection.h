@@ -28,8 +28,8 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
-// Of a new repository: `main` and tags `v*`, everybody with the right may push.
-std::vector<Rule> default_rules();
+// Of a new repository: its default branch and tags `v*`, everybody with the right may push.
+std::vector<Rule> default_rules(std::string_view default_branch = "main");
 
 // Errors: `Invalid`, naming the rule: a pattern that cannot be read, too many rules or pushers.
 Result<void> check_rules(const std::vector<Rule>& rules);

@@ -25,8 +25,9 @@ Result<RefUpdate> update_from(const json::value& value) {
   fields.read("started", update.started);
   fields.read("all_paths", update.all_paths);
   if (const Result<void> done = fields.done(); !done) return done.error();
-  if (!is_ref(update.ref) || !is_commit(update.before) || !is_commit(update.after)) {
-    return make_error(errc::invalid, "a ref and two commits");
+  if (std::string fault = ref_fault(update.ref); !fault.empty()) return make_error(errc::invalid, std::move(fault));
+  if (!is_commit(update.before) || !is_commit(update.after)) {
+    return make_error(errc::invalid, fmt::format("{} and two commits of 40 hexadecimal digits", update.ref));
   }
   return update;
 }

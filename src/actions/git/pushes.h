@@ -36,7 +36,7 @@ struct Push {
   std::string token;  // what its hooks show; worth nothing once the push is over. Never logged.
   bool judged = false;
   std::vector<RefUpdate> approved;
-  std::int64_t row = 0;  // in table pushes, until it is told; 0: none
+  std::int64_t row = 0;              // in table pushes, until it is told; 0: none
   std::vector<RefFailure> failures;  // of runs that the push waited for
 };
 
@@ -74,6 +74,13 @@ class Pushes {
   Result<PushReport> report(std::string_view token, const std::vector<RefUpdate>& updates);
   // Runs that the push waited for ended badly: what the client is told of their refs.
   Result<void> fail(std::string_view token, std::vector<RefFailure> failures);
+
+  // Removes a repository that a push has made, when it has stayed empty and nobody else pushes to it now.
+  void remove_if_empty(const std::string& repository);
+  // And tells the listener. Errors: those of Repositories::set_default_branch().
+  Result<Repository> set_default_branch(const std::string& repository, const std::string& branch);
+  // The listener shall look at the schedules of the default branch.
+  void default_branch_changed(const std::string& repository);
 
   // What a push ended with, for who answers the client.
   std::vector<RefFailure> failures_of(const Push& push) const;

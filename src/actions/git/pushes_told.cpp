@@ -26,6 +26,27 @@ void log_report(std::string_view repository, const PushReport& report) {
   for (const std::string& line : report.lines) log::info("git", "{}: {}", repository, line);
 }
 
+void Pushes::remove_if_empty(const std::string& repository) {
+  // Nobody begins to push meanwhile.
+  const std::lock_guard lock(mutex_);
+  const auto same = [&](const auto& entry) { return entry.second->repository == repository; };
+  if (std::any_of(by_token_.begin(), by_token_.end(), same)) return;
+  const auto refs = repositories_.refs(repository);
+  if (!refs || !refs->empty()) return;
+  const Result<void> gone = repositories_.remove(repository);
+  if (!gone) log::warn("git", "the empty repository {} stays: {}", repository, gone.error().message);
+}
+
+Result<Repository> Pushes::set_default_branch(const std::string& repository, const std::string& branch) {
+  Result<Repository> changed = repositories_.set_default_branch(repository, branch);
+  if (changed) default_branch_changed(repository);
+  return changed;
+}
+
+void Pushes::default_branch_changed(const std::string& repository) {
+  if (listener_ != nullptr) listener_->default_branch_changed(repository);
+}
+
 PushReport Pushes::tell(const PushEvent& event) {
   repositories_.adopt_default_branch(event.repository, event.updates);
   for (const RefUpdate& update : event.updates) {
@@ -77,8 +98,8 @@ Result<PushReport> Pushes::replay(PushEvent event, std::string_view ref) {
     return make_error(errc::invalid, fmt::format("{} is a commit: name a branch or a tag", ref));
   }
   // What was there before is not known any more: what the commit itself changed is as near as can be.
-  const Result<Finished> parent = run(git_command(repositories_.directory(event.repository),
-                                                  {"rev-parse", "--verify", "--quiet", at->sha + "^1"}));
+  const Result<Finished> parent =
+      run(git_command(repositories_.directory(event.repository), {"rev-parse", "--verify", "--quiet", at->sha + "^1"}));
   if (!parent) return parent.error();
   RefUpdate update{at->ref, std::string(no_commit), at->sha};
   if (parent->exit_code == 0) update.before = trim(parent->output);

@@ -85,18 +85,26 @@ Result<void> Repositories::write_hooks() const {
   return ok();
 }
 
+std::vector<std::pair<std::string, std::string>> fsck_settings(const std::string& section) {
+  std::vector<std::pair<std::string, std::string>> settings = {{section + ".fsckObjects", "true"}};
+  // What was written long ago may lack what fsck asks for today; GitHub takes these too.
+  for (const char* id : {"zeroPaddedFilemode", "missingSpaceBeforeDate", "badTimezone"}) {
+    settings.emplace_back(fmt::format("{}.fsck.{}", section, id), "warn");
+  }
+  return settings;
+}
+
 std::vector<std::pair<std::string, std::string>> Repositories::serving_settings() const {
-  return {{"core.hooksPath", config_.data_dir + "/git-hooks"},
-          {"http.receivepack", "true"},
-          {"receive.advertisePushOptions", "true"},
-          {"receive.maxInputSize", max_push_bytes},
-          {"receive.fsckObjects", "true"},
-          // What was written long ago may lack what fsck asks for today; GitHub takes these too.
-          {"receive.fsck.zeroPaddedFilemode", "warn"},
-          {"receive.fsck.missingSpaceBeforeDate", "warn"},
-          {"receive.autogc", "false"},  // tidy() does it
-          {"uploadpack.allowFilter", "true"},
-          {"uploadpack.allowAnySHA1InWant", "true"}};  // a checkout of a commit that no branch holds any more
+  std::vector<std::pair<std::string, std::string>> settings = {
+      {"core.hooksPath", config_.data_dir + "/git-hooks"},
+      {"http.receivepack", "true"},
+      {"receive.advertisePushOptions", "true"},
+      {"receive.maxInputSize", max_push_bytes},
+      {"receive.autogc", "false"},  // tidy() does it
+      {"uploadpack.allowFilter", "true"},
+      {"uploadpack.allowAnySHA1InWant", "true"}};  // a checkout of a commit that no branch holds any more
+  for (auto& one : fsck_settings("receive")) settings.push_back(std::move(one));
+  return settings;
 }
 
 std::string Repositories::directory(std::string_view name) const {
@@ -135,7 +143,7 @@ Result<Repository> Repositories::create(std::string_view name, std::string_view 
     session.run(
         "INSERT INTO repositories (owner_id, name, created_ms, rules) "
         "VALUES ((SELECT id FROM owners WHERE name = ?), ?, ?, ?)",
-        owner, name, to_millis(clock_.now()), rules_text(default_rules()));
+        owner, name, to_millis(clock_.now()), rules_text(default_rules(branch)));
     return ok();
   });
   if (!stored) return stored.error();
@@ -204,10 +212,22 @@ Result<Repository> Repositories::set_default_branch(std::string_view name, const
   if (!is_ref("refs/heads/" + branch)) {
     return make_error(errc::invalid, fmt::format("'{}' is no name of a branch", branch));
   }
+  const std::string before = branch_of_head(name);
   const Result<std::string> done = git(*where, {"symbolic-ref", "HEAD", "refs/heads/" + branch});
   if (!done) return done.error();
+  protect_default_branch(name, before, branch);
   log::info("git", "the default branch of {} is now {}", name, branch);
   return find(name);
+}
+
+void Repositories::protect_default_branch(std::string_view name, const std::string& before, const std::string& branch) {
+  const Result<Repository> found = find(name);
+  if (!found || found->rules != default_rules(before) || !rules_of(found->rules, "refs/heads/" + branch).empty())
+    return;
+  std::vector<Rule> rules = found->rules;
+  rules.push_back(default_rules(branch).front());
+  const Result<Repository> done = protect(name, std::move(rules));
+  if (!done) log::warn("git", "the default branch of {} is not protected: {}", name, done.error().message);
 }
 
 std::string Repositories::branch_of_head(std::string_view name) const {
@@ -244,8 +264,10 @@ void Repositories::adopt_default_branch(std::string_view name, const std::vector
     if (head.empty() || usual) head = update.ref;
   }
   if (head.empty()) return;
+  const std::string before = branch_of_head(name);
   const Result<std::string> done = git(*where, {"symbolic-ref", "HEAD", head});
-  if (!done) log::warn("git", "HEAD of {} stays where it is: {}", name, done.error().message);
+  if (!done) return log::warn("git", "HEAD of {} stays where it is: {}", name, done.error().message);
+  protect_default_branch(name, before, std::string(branch_of(head)));
 }
 
 bool Repositories::is_forced(std::string_view name, std::string_view before, std::string_view after) const {

@@ -36,6 +36,9 @@ struct Repository {
   std::string clone_path() const { return "/git/" + name + ".git"; }
 };
 
+// Objects are looked at, but taken with faults that old histories have. `section`: "receive" or "fetch".
+std::vector<std::pair<std::string, std::string>> fsck_settings(const std::string& section);
+
 struct RepositoriesConfig {
   std::string data_dir;
   // Absolute path of the program that hooks run as `PROGRAM git-hook NAME`.
@@ -80,7 +83,8 @@ class Repositories final : public Source {
 
   Result<std::vector<SourceFile>> workflow_files(std::string_view repository, std::string_view sha) const override;
   Result<std::optional<std::vector<std::string>>> changed(std::string_view repository, std::string_view before,
-                                                          std::string_view after, const std::vector<RefUpdate>& together,
+                                                          std::string_view after,
+                                                          const std::vector<RefUpdate>& together,
                                                           std::size_t limit) const override;
   Result<Commit> commit(std::string_view repository, std::string_view sha) const override;
   Result<std::vector<Commit>> new_commits(std::string_view repository, std::string_view before, std::string_view after,
@@ -98,6 +102,8 @@ class Repositories final : public Source {
   // The repository's directory. Errors: `NotFound`.
   Result<std::string> place(std::string_view name) const;
   std::string branch_of_head(std::string_view name) const;
+  // Like the one before, of a repository whose rules nobody has changed.
+  void protect_default_branch(std::string_view name, const std::string& before, const std::string& branch);
   Repository read_row(store::Statement& row) const;
   Result<std::optional<std::string>> only_here(const std::string& place, const std::string& commit,
                                                const std::vector<RefUpdate>& together) const;

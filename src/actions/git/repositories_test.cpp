@@ -33,6 +33,7 @@ TEST_F(RepositoriesTest, AreMadeListedAndDeleted) {
   ASSERT_TRUE(other);
   EXPECT_EQ(other->owner_id, made->owner_id);
   EXPECT_EQ(other->default_branch, "trunk");
+  EXPECT_TRUE(repositories.is_protected("team/api", "refs/heads/trunk")) << "like main";
   EXPECT_EQ(repositories.list("", 10)->size(), 2U);
   EXPECT_EQ(repositories.list("team/api", 10)->front().name, "team/shop");
   ASSERT_TRUE(repositories.remove("team/shop"));
@@ -118,7 +119,7 @@ TEST_F(RepositoriesTest, GiveChangedPaths) {
   push("main");
   using Paths = std::vector<std::string>;
   EXPECT_EQ(repositories.changed("team/shop", first, last, {}, 10)->value(), (Paths{"a", "b/c d"}));
-  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, {}, 10)->value(), Paths{"a"});
+  EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), last, {}, 10)->value(), (Paths{"a", "b/c d"}));
   EXPECT_EQ(repositories.changed("team/shop", std::string(no_commit), first, {}, 10)->value(), Paths{"a"});
   EXPECT_FALSE(repositories.changed("team/shop", first, last, {}, 1)->has_value());
   EXPECT_EQ(repositories.changed("team/shop", std::string(40, 'f'), last, {}, 10).error().code, errc::not_found);
@@ -251,6 +252,7 @@ TEST_F(RepositoriesTest, HeadFollowsTheFirstBranch) {
   push("main:trunk");
   repositories.adopt_default_branch("team/shop", {{"refs/heads/trunk", std::string(no_commit), sha, false}});
   EXPECT_EQ(repositories.default_branch("team/shop").value(), "trunk");
+  EXPECT_TRUE(repositories.is_protected("team/shop", "refs/heads/trunk"));
   push("main:main");
   repositories.adopt_default_branch("team/shop", {{"refs/heads/main", std::string(no_commit), sha, false}});
   EXPECT_EQ(repositories.default_branch("team/shop").value(), "trunk");

@@ -55,15 +55,18 @@ constexpr std::string_view refs_of_mirrors = "ALTER TABLE mirrors ADD COLUMN tol
 // Who pushed, when names are used again.
 constexpr std::string_view ids_of_pushers = "ALTER TABLE pushes ADD COLUMN actor_id TEXT NOT NULL DEFAULT ''";
 
-// When the runs were told of a push first that they could not deal with: its refs are known to have changed, and some of
-// its workflows may have started.
+// When the runs were told of a push first that they could not deal with: its refs are known to have changed, and some
+// of its workflows may have started.
 constexpr std::string_view pushes_told = "ALTER TABLE pushes ADD COLUMN told_ms INTEGER";
 
 // What the last change of a mirror started, and what not and why: JSON, lines for people.
 constexpr std::string_view reports_of_mirrors = "ALTER TABLE mirrors ADD COLUMN report TEXT NOT NULL DEFAULT ''";
 
-constexpr std::string_view all[] = {first, pushes_of_jobs, refs_of_mirrors, ids_of_pushers, pushes_told,
-                                    reports_of_mirrors};
+// The default branch of the other side, when it was looked at last. Empty: not yet.
+constexpr std::string_view heads_of_mirrors = "ALTER TABLE mirrors ADD COLUMN head TEXT NOT NULL DEFAULT ''";
+
+constexpr std::string_view all[] = {first,       pushes_of_jobs,     refs_of_mirrors, ids_of_pushers,
+                                    pushes_told, reports_of_mirrors, heads_of_mirrors};
 
 }  // namespace
 

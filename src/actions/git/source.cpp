@@ -34,8 +34,9 @@ std::string fault_of(const TreeEntry& entry, std::string_view mode) {
   if (find_broken_utf8(entry.path)) return "the name of the file is no UTF-8, so nothing can name it: rename it";
   if (mode == "120000") return "it is a symbolic link, which is not followed: put the file itself there";
   if (static_cast<std::size_t>(entry.size) > max_workflow_file_bytes) {
-    return fmt::format("it is larger than {} KiB, which is the most for a workflow file: split it, or let it run a script",
-                       max_workflow_file_bytes / 1024);
+    return fmt::format(
+        "it is larger than {} KiB, which is the most for a workflow file: split it, or let it run a script",
+        max_workflow_file_bytes / 1024);
   }
   return {};
 }
@@ -64,8 +65,9 @@ std::vector<TreeEntry> workflow_entries(const std::string& listing) {
     std::optional<TreeEntry> entry = entry_of(line);
     if (!entry) continue;
     if (entry->fault.empty() && ++readable > max_workflow_files) {
-      entry->fault = fmt::format("it is not read: {} workflow files are the most of a commit, in the order of their names",
-                                 max_workflow_files);
+      entry->fault =
+          fmt::format("it is not read: {} workflow files are the most of a commit, in the order of their names",
+                      max_workflow_files);
     }
     if (entries.size() < 2 * max_workflow_files) {
       entries.push_back(std::move(*entry));
@@ -150,8 +152,9 @@ Result<std::vector<SourceFile>> Repositories::workflow_files(std::string_view re
 Result<std::optional<std::string>> Repositories::only_here(const std::string& place, const std::string& commit,
                                                            const std::vector<RefUpdate>& together) const {
   const Limits limits{max_new_commits_bytes, std::chrono::seconds(60)};
-  const Result<std::string> listed = git(
-      place, {"for-each-ref", "--format=%(objectname) %(*objectname) %(refname)", "refs/heads", "refs/tags"}, {}, limits);
+  const Result<std::string> listed =
+      git(place, {"for-each-ref", "--format=%(objectname) %(*objectname) %(refname)", "refs/heads", "refs/tags"}, {},
+          limits);
   if (!listed) return listed.error();
   std::set<std::string, std::less<>> changed;
   std::vector<std::string> others;
@@ -180,7 +183,8 @@ Result<std::string> Repositories::begin_of_new(const std::string& place, const s
   if (!wanted) return wanted.error();
   if (!*wanted) return std::string(no_commit);
   const Limits limits{max_new_commits_bytes, std::chrono::seconds(60)};
-  const Result<std::string> fresh = git(place, {"rev-list", "--ignore-missing", "--topo-order", "--parents", "--stdin"}, **wanted, limits);
+  const Result<std::string> fresh =
+      git(place, {"rev-list", "--ignore-missing", "--topo-order", "--parents", "--stdin"}, **wanted, limits);
   if (!fresh) return fresh.error();
   const std::string_view all = trim(*fresh);
   if (all.empty()) return std::string(no_commit);
@@ -188,9 +192,10 @@ Result<std::string> Repositories::begin_of_new(const std::string& place, const s
   return deepest.size() > 1 ? deepest[1] : std::string(empty_tree);
 }
 
-Result<std::optional<std::vector<std::string>>> Repositories::changed(
-    std::string_view repository, std::string_view before, std::string_view after,
-    const std::vector<RefUpdate>& together, std::size_t limit) const {
+Result<std::optional<std::vector<std::string>>> Repositories::changed(std::string_view repository,
+                                                                      std::string_view before, std::string_view after,
+                                                                      const std::vector<RefUpdate>& together,
+                                                                      std::size_t limit) const {
   using Paths = std::optional<std::vector<std::string>>;
   const Result<std::string> where = place(repository);
   if (!where) return where.error();
@@ -262,10 +267,11 @@ Result<std::vector<Commit>> Repositories::new_commits(std::string_view repositor
   }
   if (!wanted) return std::vector<Commit>();
   const Limits limits{max_listed_commits_bytes, std::chrono::seconds(60)};
-  const Result<std::string> printed = git(*where,
-                                          {"log", "-z", "--ignore-missing", "--no-show-signature", "--topo-order", "--reverse",
-                                           fmt::format("--max-count={}", limit), std::string(commit_format), "--stdin"},
-                                          *wanted, limits);
+  const Result<std::string> printed =
+      git(*where,
+          {"log", "-z", "--ignore-missing", "--no-show-signature", "--topo-order", "--reverse",
+           fmt::format("--max-count={}", limit), std::string(commit_format), "--stdin"},
+          *wanted, limits);
   if (!printed) return printed.error();
   return commits_of(*printed);
 }

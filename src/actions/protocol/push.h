@@ -10,8 +10,9 @@ namespace kaapi::actions {
 struct RefUpdate {
   std::string ref;  // "refs/heads/main"
   std::string before, after;
-  bool forced = false;             // `before` is no ancestor of `after`
-  bool changes_workflows = false;  // commits that are new in the repository change files below .github/workflows
+  bool forced = false;  // `before` is no ancestor of `after`
+  // Commits that the push brings into the repository change files below .github/workflows. Of pushes of jobs only.
+  bool changes_workflows = false;
   // Told again: paths of workflow files that the event has started already, which are left out.
   std::vector<std::string> started{};
   bool all_paths = false;  // told again because somebody asks for it: filters of paths are not looked at
@@ -49,6 +50,8 @@ class PushListener {
  public:
   virtual ~PushListener() = default;
   virtual PushReport pushed(const PushEvent& event) = 0;
+  // Another branch is the default one, or its first fetch is there: schedules are those of its workflow files.
+  virtual void default_branch_changed(const std::string& /*repository*/) {}
 };
 
 }  // namespace kaapi::actions

@@ -14,7 +14,8 @@
 //   GET  jobs/ID/id-token?audience=A  {"value": JWT}; 403 without the permission id-token: write.
 //   PUT  jobs/ID/artifacts/NAME?retention_days=N&overwrite=true   a zip → 201 {"id": .., "size": .., "digest": ".."};
 //                                     409 when the run has one of that name already.
-//   GET  jobs/ID/artifacts            {"artifacts": [{"id","name","size","digest"}]} of this run.
+//   GET  jobs/ID/artifacts            {"artifacts": [{"id","name","size","digest","outdated"}]} of this run;
+//                                     outdated: of a job that was started again since, so that PUT replaces it.
 //   GET  jobs/ID/artifacts/NAME       the zip; 404.
 //                                     With ?run=N both are of that run: 403 without the permission actions: read, 404
 //                                     unless it is a run of the job's repository.

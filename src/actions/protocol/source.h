@@ -41,19 +41,19 @@ struct RepositoryIds {
 class Source {
  public:
   virtual ~Source() = default;
-  // *.yml and *.yaml directly below .github/workflows of that commit, in the order of their names. What is too large, or
-  // no file, or beyond max_workflow_files, has a fault.
+  // *.yml and *.yaml directly below .github/workflows of that commit, in the order of their names. What is too large,
+  // or no file, or beyond max_workflow_files, has a fault.
   virtual Result<std::vector<SourceFile>> workflow_files(std::string_view repository, std::string_view sha) const = 0;
-  // Paths that differ between two commits; `before` all zeros: what is new with this branch or tag, or, when nothing is,
-  // what the commit itself changed. New is what no other branch or tag has; those of `together`, which were changed with
-  // it (it is one of them; empty: it alone), count as they were before. nullopt: more than `limit`.
+  // Paths that differ between two commits; `before` all zeros: what is new with this branch or tag, or, when nothing
+  // is, what the commit itself changed. New is what no other branch or tag has; those of `together`, which were changed
+  // with it (it is one of them; empty: it alone), count as they were before. nullopt: more than `limit`.
   virtual Result<std::optional<std::vector<std::string>>> changed(std::string_view repository, std::string_view before,
                                                                   std::string_view after,
                                                                   const std::vector<RefUpdate>& together,
                                                                   std::size_t limit) const = 0;
   virtual Result<Commit> commit(std::string_view repository, std::string_view sha) const = 0;
-  // What a push brought: the commits of `after` that `before` has not, or, with `before` all zeros, those that are new as
-  // above. Oldest first; of more than `limit` the newest.
+  // What a push brought: the commits of `after` that `before` has not, or, with `before` all zeros, those that are new
+  // as above. Oldest first; of more than `limit` the newest.
   virtual Result<std::vector<Commit>> new_commits(std::string_view repository, std::string_view before,
                                                   std::string_view after, const std::vector<RefUpdate>& together,
                                                   std::size_t limit) const = 0;

@@ -16,8 +16,9 @@ struct Artifact {
   std::int64_t id = 0;
   std::int64_t run_id = 0;
   std::string name;
-  std::uint64_t size = 0;  // bytes
-  std::string digest;      // "sha256:..."
+  std::uint64_t size = 0;   // bytes
+  std::string digest;       // "sha256:..."
+  std::int64_t job_id = 0;  // that stored it
 };
 
 struct CacheHit {
@@ -30,8 +31,9 @@ struct CacheHit {
 class JobStorage {
  public:
   virtual ~JobStorage() = default;
-  virtual Result<Artifact> put_artifact(std::string_view repository, std::int64_t run_id, std::string_view name,
-                                        std::optional<int> retention_days, bool overwrite, http::BodyReader& body) = 0;
+  virtual Result<Artifact> put_artifact(std::string_view repository, std::int64_t run_id, std::int64_t job_id,
+                                        std::string_view name, std::optional<int> retention_days, bool overwrite,
+                                        http::BodyReader& body) = 0;
   virtual Result<std::vector<Artifact>> artifacts(std::int64_t run_id) const = 0;
   virtual Result<http::FileBody> artifact(std::int64_t run_id, std::string_view name) const = 0;  // `NotFound`
   virtual Result<void> remove_artifact(std::int64_t run_id, std::string_view name) = 0;           // `NotFound`

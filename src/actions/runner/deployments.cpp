@@ -1,7 +1,6 @@
 #include "actions/runner/deployments.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -9,8 +8,8 @@
 
 #include "actions/protocol/fields.h"
 #include "actions/protocol/runner_api.h"
-#include "actions/runner/channel.h"
 #include "actions/runner/endpoint.h"
+#include "actions/runner/patience.h"
 #include "http/client.h"
 
 namespace kaapi::actions::runner {
@@ -41,10 +40,9 @@ class HeldRequest {
   }
 
   Result<std::string> wait() {
-    pollfd waits[2] = {{ended_.get(), POLLIN, 0}, {job_.stop.descriptor(StopLevel::none), POLLIN, 0}};
-    while (::poll(waits, 2, -1) < 0 && errno == EINTR) {
+    if (!job_.stop.wait(StopLevel::none, std::nullopt, ended_.get())) {
+      return make_error(errc::cancelled, job_.stop.reason());
     }
-    if ((waits[0].revents & POLLIN) == 0) return make_error(errc::cancelled, job_.stop.reason());
     const std::lock_guard lock(mutex_);
     if (!failure_.empty()) return make_error(errc::unavailable, failure_);
     if (status_ != 200) return make_error(errc::unavailable, fmt::format("the platform answered {}", status_), status_);
@@ -72,12 +70,6 @@ Result<DeploymentNews> news_from(const std::string& text) {
   fields.read("known", news.known);
   if (const Result<void> done = fields.done(); !done) return done.error();
   return news;
-}
-
-// Waits for the retry; false: the job is stopped.
-bool pause(const JobState& job) {
-  pollfd stopped{job.stop.descriptor(StopLevel::none), POLLIN, 0};
-  return ::poll(&stopped, 1, static_cast<int>(retry_max.count())) == 0;
 }
 
 }  // namespace
@@ -108,7 +100,7 @@ StepEnd follow_deployments(JobState& job, DeploymentNews news) {
     Result<DeploymentNews> next = deployment_news(job, news.known);
     if (next) {
       news = std::move(*next);
-    } else if (job.cancelled() || !pause(job)) {
+    } else if (!job.stop.wait(StopLevel::none, std::chrono::steady_clock::now() + retry_max)) {
       return {Outcome::cancelled, job.stop.reason()};
     }
   }

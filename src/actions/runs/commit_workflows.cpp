@@ -58,20 +58,32 @@ std::shared_ptr<const RunFiles> files_of(const CommitWorkflows& commit, const wo
   return files;
 }
 
-Result<std::shared_ptr<const CommitWorkflows>> WorkflowCache::get(std::string_view repository, std::string_view sha) {
-  const std::string key = fmt::format("{} {}", repository, sha);
-  const std::lock_guard lock(mutex_);
+std::shared_ptr<const CommitWorkflows> WorkflowCache::known(const std::string& key) {
   const auto found =
       std::find_if(recent_.begin(), recent_.end(), [&](const auto& entry) { return entry.first == key; });
-  if (found != recent_.end()) {
-    recent_.splice(recent_.begin(), recent_, found);
-    return recent_.front().second;
-  }
-  const Result<std::vector<SourceFile>> sources = source_.workflow_files(repository, sha);
-  if (!sources) return sources.error();
-  recent_.emplace_front(key, read(*sources));
-  if (recent_.size() > max_cached_commits) recent_.pop_back();
+  if (found == recent_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, found);
   return recent_.front().second;
+}
+
+Result<std::shared_ptr<const CommitWorkflows>> WorkflowCache::get(std::string_view repository, std::string_view sha) {
+  const std::string key = fmt::format("{} {}", repository, sha);
+  {
+    std::unique_lock lock(mutex_);
+    read_.wait(lock, [&] { return reading_.count(key) == 0; });
+    if (auto there = known(key)) return there;
+    reading_.insert(key);
+  }
+  // git may take a minute; other commits do not wait for it.
+  const Result<std::vector<SourceFile>> sources = source_.workflow_files(repository, sha);
+  const std::shared_ptr<const CommitWorkflows> commit = sources ? read(*sources) : nullptr;
+  const std::lock_guard lock(mutex_);
+  reading_.erase(key);
+  read_.notify_all();
+  if (!sources) return sources.error();
+  recent_.emplace_front(key, commit);
+  if (recent_.size() > max_cached_commits) recent_.pop_back();
+  return commit;
 }
 
 RunFiles parse_files(std::map<std::string, std::string, std::less<>> texts) {

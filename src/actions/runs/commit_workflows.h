@@ -1,9 +1,11 @@
 #pragma once
 // The workflow files of a commit, parsed once.
 
+#include <condition_variable>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +36,12 @@ class WorkflowCache {
   Result<std::shared_ptr<const CommitWorkflows>> get(std::string_view repository, std::string_view sha);
 
  private:
+  std::shared_ptr<const CommitWorkflows> known(const std::string& key);  // with mutex_ held; null: it is not
+
   const Source& source_;
   std::mutex mutex_;
+  std::condition_variable read_;
+  std::set<std::string> reading_;  // by somebody, without the lock; whoever wants the same waits
   std::list<std::pair<std::string, std::shared_ptr<const CommitWorkflows>>> recent_;  // the newest first
 };
 

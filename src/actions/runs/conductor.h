@@ -121,8 +121,7 @@ class Conductor final : public PushListener {
 
   // Events.
   PushReport pushed(const PushEvent& event) override;
-  // The default branch is another one: its schedules hold from now on.
-  void reread(const std::string& repository);
+  void default_branch_changed(const std::string& repository) override;
   // Errors of these: `NotFound`, `Invalid` (inputs, a workflow with faults), `Conflict`, `Unavailable`.
   Result<WatchedRun> start_run(const StartRequest& request);
   Result<PushReport> dispatch_event(const std::string& repository, const std::string& type, json::value payload,
@@ -159,6 +158,8 @@ class Conductor final : public PushListener {
   std::optional<JobAccess> job_access(std::string_view token);
   // Which of the job's a token is or was that job_access does not know: the job is over.
   std::optional<TokenKind> was_token_of(std::int64_t job_id, std::string_view token);
+  // Whether a job of a run that is not over was started again, or is followed by one of a later attempt.
+  bool is_superseded(std::int64_t job_id);
   // Error besides the store's: `NotFound`, also of a run that another repository has.
   Result<void> check_run(const std::string& repository, std::int64_t run_id);
   // Whether a job that is over ended like that, as its runner told it. Errors: those of the store.

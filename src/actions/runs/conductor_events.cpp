@@ -179,8 +179,8 @@ void Conductor::push_ref(const PushEvent& event, const RefUpdate& update, PushRe
     const bool started_before = std::count(update.started.begin(), update.started.end(), path) > 0;
     if (workflow.event("push") == nullptr || started_before) continue;
     if (filters_paths(workflow) && !std::exchange(changed_known, true)) {
-      auto changed = source_.changed(event.repository, update.before, commit->sha, event.updates,
-                                     workflow::max_changed_files);
+      auto changed =
+          source_.changed(event.repository, update.before, commit->sha, event.updates, workflow::max_changed_files);
       if (changed) push.changed = std::move(*changed);
     }
     const workflow::Verdict verdict = workflow::match_push(workflow, push);

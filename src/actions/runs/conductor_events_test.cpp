@@ -59,8 +59,9 @@ TEST_F(ConductorEvents, EachLineOfAScheduleThatIsDueStartsARun) {
 }
 
 TEST_F(ConductorEvents, AWorkflowRunBeginsWithItsFirstJob) {
-  const std::string two = "name: CD\non: push\njobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: make}]}\n"
-                          "  b: {runs-on: ubuntu-latest, steps: [{run: make}]}\n";
+  const std::string two =
+      "name: CD\non: push\njobs:\n  a: {runs-on: ubuntu-latest, steps: [{run: make}]}\n"
+      "  b: {runs-on: ubuntu-latest, steps: [{run: make}]}\n";
   house.push(house.source.add(
       1, {{"a.yml", two}, {"b.yml", job_of("Beside", "{workflow_run: {workflows: [CD], types: [in_progress]}}")}}));
   conductor().run_due();
@@ -145,8 +146,8 @@ TEST_F(ConductorEvents, PayloadsTellWhoAndWhat) {
   house.push(sha);
   conductor().run_due();
   const json::value pushed = house.acquire().value().event, followed = house.acquire().value().event;
-  EXPECT_EQ(pushed.at("compare"), json::value(fmt::format("http://127.0.0.1:4566/kaapi/demo/compare/{:.12}...{:.12}",
-                                                          commit_id(0), sha)));
+  EXPECT_EQ(pushed.at("compare"),
+            json::value(fmt::format("http://127.0.0.1:4566/kaapi/demo/compare/{:.12}...{:.12}", commit_id(0), sha)));
   EXPECT_EQ(pushed.at("head_commit").at("author").at("name"), json::value("Ada"));
   EXPECT_EQ(pushed.at("head_commit").at("committer").at("name"), json::value("Charles"));
   const json::value& run = followed.at("workflow_run");
@@ -157,8 +158,7 @@ TEST_F(ConductorEvents, PayloadsTellWhoAndWhat) {
   EXPECT_GT(run.at("workflow_id").as_int64(), 0);
   ASSERT_TRUE(conductor().start_run({"kaapi/demo", "a.yml", "", {}, House::ada()}));
   ASSERT_TRUE(conductor().dispatch_event("kaapi/demo", "go", json::object(), House::ada()));
-  for (const json::value& event :
-       {pushed, followed, house.acquire().value().event, house.acquire().value().event}) {
+  for (const json::value& event : {pushed, followed, house.acquire().value().event, house.acquire().value().event}) {
     EXPECT_EQ(event.at("sender").at("login"), json::value("ada"));
   }
 }

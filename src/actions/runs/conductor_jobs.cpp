@@ -121,6 +121,12 @@ std::optional<JobAccess> Conductor::job_access(std::string_view token) {
   return access;
 }
 
+bool Conductor::is_superseded(std::int64_t job_id) {
+  const std::lock_guard lock(mutex_);
+  const Board::Place place = board_.find_job(job_id);
+  return place.job != nullptr && place.job->superseded;
+}
+
 Result<void> Conductor::check_run(const std::string& repository, std::int64_t run_id) {
   const Result<Run> run = find_run(repository, run_id);
   return run ? ok() : Result<void>(run.error());

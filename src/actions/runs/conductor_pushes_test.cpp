@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
+#include <future>
+
 #include "actions/runs/test_support.h"
 
 namespace kaapi::actions::runs {
@@ -106,6 +108,27 @@ TEST_F(ConductorPushes, WhenThePlatformEndsNothingIsLost) {
   const PushReport report = push({{"refs/heads/main", commit_id(0), sha, false}});
   EXPECT_THAT(report.again, SizeIs(1));
   EXPECT_THAT(report.lines, Not(Contains(HasSubstr("push again"))));
+}
+
+TEST_F(ConductorPushes, ACommitThatIsReadSlowlyHoldsUpNoOther) {
+  const std::string slow = house.source.add(1, {{"a.yml", job_of("A")}});
+  const std::string quick = house.source.add(2, {{"b.yml", job_of("B")}});
+  std::promise<void> asked;
+  std::promise<void> let_go;
+  house.source.when_read = [&](std::string_view sha) {
+    if (sha != slow) return;
+    asked.set_value();
+    let_go.get_future().wait();
+  };
+  WorkflowCache cache(house.source);
+  const auto read_slowly = [&] { return cache.get("kaapi/demo", slow).value(); };
+  auto first = std::async(std::launch::async, read_slowly);
+  asked.get_future().wait();
+  EXPECT_TRUE(cache.get("kaapi/demo", quick));
+  auto second = std::async(std::launch::async, read_slowly);
+  let_go.set_value();
+  EXPECT_EQ(first.get(), second.get());
+  EXPECT_EQ(house.source.reads, 2) << "each once";
 }
 
 TEST_F(ConductorPushes, FiltersOfPathsCanBeLeftOut) {

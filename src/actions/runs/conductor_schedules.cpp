@@ -12,7 +12,7 @@ constexpr std::string_view who = "runs";
 
 }  // namespace
 
-void Conductor::reread(const std::string& repository) {
+void Conductor::default_branch_changed(const std::string& repository) {
   const Result<Head> at = head(repository);
   reschedule(repository, at ? *at->workflows : CommitWorkflows());
 }

@@ -152,10 +152,10 @@ json::object workflow_run_payload(const Run& run, std::string_view action, const
                      {"actor", person_payload(run.actor)},
                      {"triggering_actor", person_payload(run.triggering_actor)}};
   if (run.conclusion) about["conclusion"] = workflow::outcome_name(*run.conclusion);
-  return {{"action", action},
-          {"workflow_run", about},
-          {"workflow",
-           json::object{{"id", workflow_id(run)}, {"name", run.workflow_name}, {"path", run.workflow_path}}}};
+  return {
+      {"action", action},
+      {"workflow_run", about},
+      {"workflow", json::object{{"id", workflow_id(run)}, {"name", run.workflow_name}, {"path", run.workflow_path}}}};
 }
 
 json::object github_context(const Run& run, const RepositoryIds& ids, const std::string& actor_id, json::object event,

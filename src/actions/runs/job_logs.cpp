@@ -65,8 +65,8 @@ Result<std::int64_t> JobLogs::append(std::int64_t run_id, std::int64_t job_id, s
   text.remove_prefix(static_cast<std::size_t>(known));
   // Whoever sends on is to believe that it is here, and whoever reads is told once that it is not.
   const std::string last = fmt::format("\n[the log ends here: it has more than {} bytes]\n", max_bytes_);
-  const auto room = static_cast<std::size_t>(std::max<std::int64_t>(
-      0, max_bytes_ - static_cast<std::int64_t>(last.size()) - size));
+  const auto room =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, max_bytes_ - static_cast<std::int64_t>(last.size()) - size));
   const bool full = text.size() > room;
   const std::string kept = full ? std::string(text.substr(0, room)) + last : std::string(text);
   if (!write_all(log.get(), kept, size)) return file_error("write", file);

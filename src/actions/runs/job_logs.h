@@ -38,7 +38,7 @@ class JobLogs {
   std::string path(std::int64_t run_id, std::int64_t job_id) const;
 
   std::string folder_;
-  std::int64_t max_bytes_;  // of one log
+  std::int64_t max_bytes_;            // of one log
   std::array<std::mutex, 16> locks_;  // one job's appends come one after the other
 };
 

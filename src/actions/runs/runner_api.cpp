@@ -154,8 +154,7 @@ Response RunnerApi::acquire(Call& call) {
   if (runner->name.empty()) return failure(400, "a runner has a name");
   const Hold hold(acquires_, max_held_acquires);
   // Who cannot wait is heard all the same, and gets what is there.
-  const auto message =
-      conductor_.acquire(*token, *runner, hold.granted() ? held_for_ : std::chrono::milliseconds(0));
+  const auto message = conductor_.acquire(*token, *runner, hold.granted() ? held_for_ : std::chrono::milliseconds(0));
   if (!message) return failure(message.error());
   if (!*message && !hold.granted()) {
     return too_many(fmt::format("{} runners wait for jobs already: try again in a few seconds", max_held_acquires));
@@ -171,9 +170,10 @@ Response RunnerApi::follow(Call& call) {
   if (!run_id || allowed != run_id) return failure(401, "the token is for no such run, or too old: watch it again");
   auto hold = std::make_shared<const Hold>(followers_, max_followers);
   if (!hold->granted()) {
-    return too_many(fmt::format("{0} people and pushes follow runs already, which is the most; the run goes on: look at "
-                                "it with kaapi run show {1}, or follow it later with kaapi run watch {1}",
-                                max_followers, *run_id));
+    return too_many(
+        fmt::format("{0} people and pushes follow runs already, which is the most; the run goes on: look at "
+                    "it with kaapi run show {1}, or follow it later with kaapi run watch {1}",
+                    max_followers, *run_id));
   }
   Response response;
   response.headers.add("Content-Type", "application/x-ndjson");
@@ -340,7 +340,11 @@ Response RunnerApi::artifact_list(std::int64_t run_id) {
   const auto all = storage_.artifacts(run_id);
   if (!all) return failure(all.error());
   json::array list;
-  for (const Artifact& artifact : *all) list.push_back(to_json(artifact));
+  for (const Artifact& artifact : *all) {
+    json::object one = to_json(artifact);
+    one["outdated"] = conductor_.is_superseded(artifact.job_id);
+    list.push_back(std::move(one));
+  }
   return Response::json(200, json::serialize(json::object{{"artifacts", std::move(list)}}));
 }
 
@@ -353,6 +357,14 @@ Response RunnerApi::artifact(std::int64_t run_id, std::string_view name) {
   return response;
 }
 
+// Of a job that was started again since: what it stores now takes that place, as on GitHub.
+bool RunnerApi::is_outdated(std::int64_t run_id, std::string_view name) {
+  const auto all = storage_.artifacts(run_id);
+  return all && std::any_of(all->begin(), all->end(), [&](const Artifact& each) {
+           return each.name == name && conductor_.is_superseded(each.job_id);
+         });
+}
+
 Response RunnerApi::put_artifact(Call& call, const JobAccess& access) {
   std::optional<int> days;
   if (const auto given = call.head.query_parameter("retention_days")) {
@@ -360,8 +372,9 @@ Response RunnerApi::put_artifact(Call& call, const JobAccess& access) {
     if (!number || *number > 3650) return failure(400, "retention_days must be a number of days up to 3650");
     days = static_cast<int>(*number);
   }
-  const auto stored = storage_.put_artifact(access.repository, access.run_id, call.path[3], days,
-                                            call.parameter("overwrite") == "true", call.body);
+  const bool overwrite = call.parameter("overwrite") == "true" || is_outdated(access.run_id, call.path[3]);
+  const auto stored =
+      storage_.put_artifact(access.repository, access.run_id, access.job_id, call.path[3], days, overwrite, call.body);
   if (!stored) return failure(stored.error());
   return Response::json(201, json::serialize(to_json(*stored)));
 }

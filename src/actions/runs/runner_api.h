@@ -59,6 +59,7 @@ class RunnerApi {
   Result<std::int64_t> run_of_artifacts(const Call& call, const JobAccess& access);
   http::Response artifact_list(std::int64_t run_id);
   http::Response artifact(std::int64_t run_id, std::string_view name);
+  bool is_outdated(std::int64_t run_id, std::string_view name);
   http::Response put_artifact(Call& call, const JobAccess& access);
   http::Response caches(Call& call, const JobAccess& access);
 

@@ -163,6 +163,20 @@ TEST_F(RunArtifactsTest, ARunOfAnotherRepositoryIsLikeNone) {
   }
 }
 
+TEST_F(RunArtifactsTest, AJobThatRunsAgainReplacesWhatItStored) {
+  const JobMessage first = job_of("kaapi/demo", "");
+  ASSERT_EQ(ask(first, "PUT", "/web").status, 201);
+  EXPECT_EQ(ask(first, "PUT", "/web").status, 409);
+  ASSERT_TRUE(house.complete(first, "failure"));
+  ASSERT_TRUE(house.conductor->rerun("kaapi/demo", first.run_id, true, House::ada()));
+  const JobMessage again = house.acquire().value();
+  ASSERT_EQ(again.run_id, first.run_id);
+  EXPECT_THAT(text_of(ask(again, "GET", "")), HasSubstr(R"("outdated":true)"));
+  EXPECT_EQ(ask(again, "PUT", "/web").status, 201);
+  EXPECT_EQ(ask(again, "PUT", "/web").status, 409) << "this one is its own";
+  EXPECT_THAT(text_of(ask(again, "GET", "")), HasSubstr(R"("outdated":false)"));
+}
+
 TEST_F(RunArtifactsTest, OneOfTheOwnRunIsDeleted) {
   const JobMessage job = job_of("kaapi/demo", "permissions: {}");
   ASSERT_EQ(ask(job, "PUT", "/all%20parts").status, 201);
@@ -270,7 +284,9 @@ TEST_F(RunnerApiTest, ACancelReachesARunnerThatListens) {
 TEST_F(RunnerApiTest, ARunnerThatWaitsGetsWhatIsPushed) {
   const std::string sha = house.source.add(1, {{"cd.yml", one_job}});
   Result<std::optional<JobMessage>> got = std::optional<JobMessage>();
-  std::thread runner([&] { got = house.conductor->acquire(house.by_token(), {"r1", {"ubuntu-latest"}, {}}, std::chrono::minutes(1)); });
+  std::thread runner([&] {
+    got = house.conductor->acquire(house.by_token(), {"r1", {"ubuntu-latest"}, {}}, std::chrono::minutes(1));
+  });
   house.push(sha);
   runner.join();
   ASSERT_TRUE(got && *got);
@@ -278,7 +294,9 @@ TEST_F(RunnerApiTest, ARunnerThatWaitsGetsWhatIsPushed) {
 }
 
 TEST_F(RunnerApiTest, StoppingEndsEveryWait) {
-  std::thread runner([&] { EXPECT_FALSE(*house.conductor->acquire(house.by_token(), {"r1", {}, {}}, std::chrono::minutes(5))); });
+  std::thread runner([&] {
+    EXPECT_FALSE(*house.conductor->acquire(house.by_token(), {"r1", {}, {}}, std::chrono::minutes(5)));
+  });
   house.conductor->stop();
   runner.join();
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,6 +39,7 @@ class FakeSource final : public Source {
   std::map<std::string, Entry> commits;
   std::map<std::string, std::string> refs;  // by full name
   mutable int reads = 0;
+  std::function<void(std::string_view sha)> when_read;  // files of a commit; may wait
   bool broken = false;  // git fails
   RepositoryIds repository_ids{74, 65};
 
@@ -52,6 +54,7 @@ class FakeSource final : public Source {
 
   Result<std::vector<SourceFile>> workflow_files(std::string_view, std::string_view sha) const override {
     ++reads;
+    if (when_read) when_read(sha);
     const auto found = commits.find(std::string(sha));
     if (found == commits.end()) return make_error(errc::not_found, "no such commit");
     return found->second.files;
@@ -61,6 +64,7 @@ class FakeSource final : public Source {
     return std::optional(commits.at(std::string(after)).changed);
   }
   Result<Commit> commit(std::string_view, std::string_view sha) const override {
+    if (broken) return make_error(errc::unavailable, "git failed");
     const auto found = commits.find(std::string(sha));
     if (found == commits.end()) return make_error(errc::not_found, "no such commit");
     return Commit{std::string(sha), found->second.message, "Ada", "ada@example.com", from_millis(1'750'000'000'000),
@@ -126,22 +130,25 @@ class FakeSettings final : public JobSettings {
 class FakeStorage final : public JobStorage {
  public:
   std::vector<std::int64_t> forgotten;
-  std::map<std::pair<std::int64_t, std::string>, std::string> stored;  // by run and name
+  std::map<std::pair<std::int64_t, std::string>, std::string> stored;
+  std::map<std::pair<std::int64_t, std::string>, std::int64_t> stored_by;  // by run and name
 
-  Result<Artifact> put_artifact(std::string_view, std::int64_t run_id, std::string_view name, std::optional<int>, bool,
-                                http::BodyReader& body) override {
+  Result<Artifact> put_artifact(std::string_view, std::int64_t run_id, std::int64_t job_id, std::string_view name,
+                                std::optional<int>, bool overwrite, http::BodyReader& body) override {
+    if (!overwrite && stored.count({run_id, std::string(name)}) > 0) return make_error(errc::conflict, "it exists");
     std::vector<char> buffer(1024);
     std::string text;
     for (Result<std::size_t> got = body.read(buffer); got && *got > 0; got = body.read(buffer)) {
       text.append(buffer.data(), *got);
     }
     stored[{run_id, std::string(name)}] = text;
-    return Artifact{1, run_id, std::string(name), text.size(), "sha256:0"};
+    stored_by[{run_id, std::string(name)}] = job_id;
+    return Artifact{1, run_id, std::string(name), text.size(), "sha256:0", job_id};
   }
   Result<std::vector<Artifact>> artifacts(std::int64_t run_id) const override {
     std::vector<Artifact> all;
     for (const auto& [key, text] : stored) {
-      if (key.first == run_id) all.push_back({1, run_id, key.second, text.size(), "sha256:0"});
+      if (key.first == run_id) all.push_back({1, run_id, key.second, text.size(), "sha256:0", stored_by.at(key)});
     }
     return all;
   }

@@ -50,9 +50,10 @@ ArtifactsThere artifacts_there(Session& session, std::string_view repository, st
 Artifact insert_artifact(Session& session, std::string_view repository, Artifact artifact, std::string_view file,
                          Time expires) {
   session.run(
-      "INSERT INTO artifact(repository, run_id, name, file, size, digest, expires_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
-      "?7)",
-      repository, artifact.run_id, artifact.name, file, artifact.size, artifact.digest, to_millis(expires));
+      "INSERT INTO artifact(repository, run_id, name, file, size, digest, expires_ms, job_id) VALUES(?1, ?2, ?3, ?4, "
+      "?5, ?6, ?7, ?8)",
+      repository, artifact.run_id, artifact.name, file, artifact.size, artifact.digest, to_millis(expires),
+      artifact.job_id);
   artifact.id = session.last_insert_id();
   return artifact;
 }
@@ -65,13 +66,13 @@ std::string erase_artifact(Session& session, std::int64_t run_id, std::string_vi
 }
 
 std::vector<Artifact> artifacts_of_run(Session& session, std::int64_t run_id, Time now) {
-  Statement rows =
-      session.query("SELECT id, name, size, digest FROM artifact WHERE run_id = ?1 AND expires_ms > ?2 ORDER BY name",
-                    run_id, to_millis(now));
+  Statement rows = session.query(
+      "SELECT id, name, size, digest, job_id FROM artifact WHERE run_id = ?1 AND expires_ms > ?2 ORDER BY name", run_id,
+      to_millis(now));
   std::vector<Artifact> all;
   while (rows.step()) {
     all.push_back({rows.number(0), run_id, std::string(rows.text(1)), static_cast<std::uint64_t>(rows.number(2)),
-                   std::string(rows.text(3))});
+                   std::string(rows.text(3)), rows.number(4)});
   }
   return all;
 }

@@ -24,7 +24,9 @@ CREATE TABLE cache(id INTEGER PRIMARY KEY AUTOINCREMENT, repository TEXT NOT NUL
   UNIQUE(repository, ref, version, key));
 CREATE INDEX cache_use ON cache(used_ms);
 )sql";
-constexpr std::string_view all_migrations[] = {schema};
+// A job that runs again replaces what it stored before.
+constexpr std::string_view jobs_of_artifacts = "ALTER TABLE artifact ADD COLUMN job_id INTEGER NOT NULL DEFAULT 0";
+constexpr std::string_view all_migrations[] = {schema, jobs_of_artifacts};
 
 Error exists_already(std::string_view what, std::string_view name, std::string_view advice) {
   return make_error(errc::conflict, fmt::format("there is {} {} already; {}", what, name, advice), 409);
@@ -79,8 +81,9 @@ Result<void> Storage::reconcile() {
   });
 }
 
-Result<Artifact> Storage::put_artifact(std::string_view repository, std::int64_t run_id, std::string_view name,
-                                       std::optional<int> retention_days, bool overwrite, http::BodyReader& body) {
+Result<Artifact> Storage::put_artifact(std::string_view repository, std::int64_t run_id, std::int64_t job_id,
+                                       std::string_view name, std::optional<int> retention_days, bool overwrite,
+                                       http::BodyReader& body) {
   const int days = retention_days.value_or(limits_.retention_days);
   if (const Result<void> checked = check_artifact_name(name); !checked) return checked.error();
   if (const Result<void> checked = check_retention_days(days); !checked) return checked.error();
@@ -112,7 +115,7 @@ Result<Artifact> Storage::put_artifact(std::string_view repository, std::int64_t
   const Result<Artifact> kept = database_->write([&](Session& session) -> Result<Artifact> {
     if (const Result<void> fits = room(session, stored->size); !fits) return fits.error();
     replaced = erase_artifact(session, run_id, name);
-    return insert_artifact(session, repository, {0, run_id, std::string(name), stored->size, stored->digest},
+    return insert_artifact(session, repository, {0, run_id, std::string(name), stored->size, stored->digest, job_id},
                            stored->file, expires);
   });
   const std::string& unneeded = kept ? replaced : stored->file;

@@ -29,8 +29,9 @@ class Storage final : public JobStorage {
   static Result<std::unique_ptr<Storage>> open(const std::string& directory, StorageLimits limits, const Clock& clock,
                                                IdSource& ids);
 
-  Result<Artifact> put_artifact(std::string_view repository, std::int64_t run_id, std::string_view name,
-                                std::optional<int> retention_days, bool overwrite, http::BodyReader& body) override;
+  Result<Artifact> put_artifact(std::string_view repository, std::int64_t run_id, std::int64_t job_id,
+                                std::string_view name, std::optional<int> retention_days, bool overwrite,
+                                http::BodyReader& body) override;
   Result<std::vector<Artifact>> artifacts(std::int64_t run_id) const override;
   Result<http::FileBody> artifact(std::int64_t run_id, std::string_view name) const override;
   Result<void> remove_artifact(std::int64_t run_id, std::string_view name) override;

@@ -67,7 +67,7 @@ class StorageTest : public testing::Test {
   Result<Artifact> put(std::int64_t run, std::string_view name, std::string text, bool overwrite = false,
                        std::optional<int> days = std::nullopt) {
     TextBody body(std::move(text));
-    return storage_->put_artifact(shop, run, name, days, overwrite, body);
+    return storage_->put_artifact(shop, run, 1, name, days, overwrite, body);
   }
   std::string code_of_cache(std::string_view ref, std::string_view key, std::string text) {
     TextBody body(std::move(text));
@@ -116,7 +116,7 @@ TEST_F(StorageTest, AnArtifactComesBackWhole) {
 TEST_F(StorageTest, AnArtifactIsReplacedOnlyWhenAsked) {
   ASSERT_TRUE(put(7, "a", "one"));
   TextBody unread("two");
-  EXPECT_EQ(storage_->put_artifact(shop, 7, "a", {}, false, unread).error().code, errc::conflict);
+  EXPECT_EQ(storage_->put_artifact(shop, 7, 1, "a", {}, false, unread).error().code, errc::conflict);
   EXPECT_EQ(unread.taken(), 0U) << "who will be refused need not send it all";
   ASSERT_TRUE(put(8, "a", "of another run"));
   ASSERT_TRUE(put(7, "a", "two", true));
@@ -173,7 +173,7 @@ TEST_F(StorageTest, ArtifactsAreBounded) {
 
 TEST_F(StorageTest, WhatBreaksOffLeavesNothing) {
   TextBody body("half of it", true);
-  EXPECT_EQ(storage_->put_artifact(shop, 7, "a", {}, false, body).error().code, errc::unavailable);
+  EXPECT_EQ(storage_->put_artifact(shop, 7, 1, "a", {}, false, body).error().code, errc::unavailable);
   EXPECT_EQ(files("incoming") + files("files"), 0U);
   EXPECT_THAT(*storage_->artifacts(7), IsEmpty());
 }

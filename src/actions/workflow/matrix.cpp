@@ -179,13 +179,15 @@ void include(const Object& entry, const std::vector<Axis>& axes, std::size_t ori
 }
 
 void append_scalars(const Value& value, std::string& out) {
+  constexpr std::size_t max_label_bytes = 4 * max_built_name_units;  // what is behind them is cut off
+  if (out.size() > max_label_bytes) return;
   if (value.is(Kind::object)) {
     for (const auto& [key, member] : value.object().members()) append_scalars(member, out);
   } else if (value.is(Kind::array)) {
     for (const Value& item : value.array().items) append_scalars(item, out);
   } else if (const std::string text = to_text(value); !text.empty()) {
     if (!out.empty()) out += ", ";
-    out += text;
+    out.append(text, 0, max_label_bytes);
   }
 }
 

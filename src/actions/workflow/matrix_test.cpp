@@ -107,7 +107,7 @@ TEST(MatrixExpansion, ExcludeNamesListsOfTheMatrix) {
     return faults_of(with_job(fmt::format("    strategy: {{matrix: {}}}\n", matrix)));
   };
   EXPECT_THAT(faults("{os: [a], version: [1], exclude: [{os: a, versoin: 1}]}"),
-              HasSubstr("a.yml:7:70: jobs.build.strategy.matrix.exclude: \"versoin\" is no list of the matrix (did you "
+              HasSubstr("a.yml:7:66: jobs.build.strategy.matrix.exclude: \"versoin\" is no list of the matrix (did you "
                         "mean \"version\"?): expected os, version"));
   EXPECT_THAT(faults("{include: [{os: a}], exclude: [{os: a}]}"), HasSubstr("it has none"));
   EXPECT_EQ(faults("{OS: [a, b], exclude: [{os: '${{ github.ref }}'}]}"), "");
@@ -185,6 +185,8 @@ TEST(JobNames, AreCutAtOneHundredCharacters) {
   EXPECT_EQ(job(96, "x"), std::string(96, 'x') + " (a)");
   EXPECT_EQ(job(97, "x"), std::string(97, 'x') + "...");
   EXPECT_EQ(job(200, "\xC3\xA9").size(), 2 * 97 + 3U) << "characters, not bytes";
+  EXPECT_EQ(names_of(fmt::format("    strategy: {{matrix: {{os: [{}], v: [1]}}}}\n", std::string(5'000, 'x'))),
+            Jobs{"build (" + std::string(90, 'x') + "..."});
   EXPECT_EQ(job(200, "\xF0\x9F\x98\x80").size(), 4 * 48 + 3U) << "two UTF-16 units each, and none is halved";
 }
 

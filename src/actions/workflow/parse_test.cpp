@@ -153,7 +153,8 @@ TEST(Faults, SayWhereWhatAndWhatWasExpected) {
        "because the input is a boolean"},
       {"on: {workflow_dispatch: {inputs: {a: {type: number, default: 'many'}}}}\njobs: {}", "because the input is one"},
       {"on: {workflow_run: {workflows: [a], types: [complete]}}\njobs: {}",
-       "a.yml:1:45: on.workflow_run.types: unknown type \"complete\" (did you mean \"completed\"?): expected requested, "
+       "a.yml:1:45: on.workflow_run.types: unknown type \"complete\" (did you mean \"completed\"?): expected "
+       "requested, "
        "in_progress, completed"},
       {"on: {workflow_call: {inputs: {a: {required: true}}}}\njobs: {}", "type is missing"},
       {"on: {workflow_call: {outputs: {a: {description: x}}}}\njobs: {}", "value is missing"},
@@ -163,8 +164,9 @@ TEST(Faults, SayWhereWhatAndWhatWasExpected) {
 
 TEST(Parse, WhatOnlyPeopleReadIsTaken) {
   must_parse("name: A\ndescription: Builds ${{ everything }}\n" + with_job(""));
-  must_parse("on: {repository_dispatch: {types: [anything]}, issues: {types: [whatever]}}\n"
-             "jobs: {a: {runs-on: x, steps: [{run: y}]}}");
+  must_parse(
+      "on: {repository_dispatch: {types: [anything]}, issues: {types: [whatever]}}\n"
+      "jobs: {a: {runs-on: x, steps: [{run: y}]}}");
 }
 
 TEST(Faults, PatternsOfAListAreBoundedTogether) {

@@ -88,8 +88,7 @@ TEST(Inputs, AreTypedAndChecked) {
 TEST(Inputs, DefaultsInQuotesAreReadAsTheirType) {
   const Workflow workflow =
       on("{workflow_dispatch: {inputs: {dry: {type: boolean, default: 'false'}, n: {type: number, default: '3'}}}}");
-  EXPECT_EQ(expression::to_json(dispatch_inputs(workflow, {}).value()).value(),
-            "{\n  \"dry\": false,\n  \"n\": 3\n}");
+  EXPECT_EQ(expression::to_json(dispatch_inputs(workflow, {}).value()).value(), "{\n  \"dry\": false,\n  \"n\": 3\n}");
 }
 
 TEST(Schedules, TheEarliestIsNext) {

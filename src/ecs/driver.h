@@ -83,7 +83,7 @@ class TaskDriver {
 // Labels by which a container is found again.
 inline constexpr std::string_view instance_label = "kaapi.instance";
 inline constexpr std::string_view task_label = "kaapi.task";
-inline constexpr std::string_view job_label = "kaapi.job";  // of containers of jobs, actions/docker
+inline constexpr std::string_view job_label = "kaapi.job";              // of containers of jobs, actions/docker
 inline constexpr std::string_view container_label = "kaapi.container";  // the index in the task, or pause_label_value
 
 }  // namespace kaapi::ecs

@@ -72,7 +72,7 @@ class Scheduler final : public Waker {
     std::set<std::int64_t> services;
     std::set<std::string> tasks;
     std::vector<Heard> heard;
-    Time engine_back_at{};                                       // what ended before this was told late
+    Time engine_back_at{};  // what ended before this was told late
     std::optional<Result<std::vector<TaskFact>>> resync;
     bool resync_wanted = false;
     std::function<void()> notify;

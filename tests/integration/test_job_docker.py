@@ -28,7 +28,9 @@ def team(platform, backend_image):
 
 def run_workflow(team, text):
     """The log of a workflow that a push of what stands in the tree to another branch runs, and its conclusion."""
-    team.git("checkout", "-q", "-B", "other", "main")
+    # On top of what was pushed before: the first branch of a repository is protected.
+    pushed = team.git("branch", "-r", "--list", "origin/other").stdout.strip()
+    team.git("checkout", "-q", "-B", "other", "origin/other" if pushed else "main")
     team.write(".github/workflows/docker.yml", workflow(text))
     team.commit("Docker in a job")
     team.git("push", "--force", "origin", "other", check=False)
@@ -244,8 +246,8 @@ docker run -d --name again --restart always -v "$PWD:/w" -v /data {busybox_image
 docker run -d --name linked --link again:a -p 8000-8999:80 {busybox_image} sleep 1000
 docker inspect -f 'policy {{{{.HostConfig.RestartPolicy.Name}}}}, ports {{{{json .HostConfig.PortBindings}}}}' linked again
 docker inspect -f 'image {{{{.Os}}}}' {busybox_image}
-docker tag {busybox_image} kaapi-test/named:1 && docker rmi kaapi-test/named:1
-docker commit again kaapi-test/committed:1 && docker rmi kaapi-test/committed:1
+docker tag {busybox_image} kaapi-test/named:$$ && docker rmi kaapi-test/named:$$
+docker commit again kaapi-test/committed:$$ && docker rmi kaapi-test/committed:$$
 docker system prune -f
 ! docker run --rm --mac-address 02:42:ac:11:00:02 {busybox_image} true
 ! docker run --rm -p 80:80 {busybox_image} true

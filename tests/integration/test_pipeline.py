@@ -101,6 +101,8 @@ def test_a_failing_build_deploys_nothing_and_the_push_tells_why(deployed):
     shown = done.stdout + done.stderr
     assert done.returncode != 0, shown
     assert "no-such-file" in shown, shown
+    assert "! [remote rejected] main -> main (pushed, but " in shown and "ended with failure)" in shown, shown
+    assert "sideband" not in shown, shown
     assert "> Build and push the backend: failure" in shown, shown
     assert team.newest_run()["conclusion"] == "failure"
     assert primary(team, STAGING) == deployment

@@ -138,6 +138,13 @@ Result<void> check_build(Query& query, const Owner& owner) {
 }
 
 std::string whole_image_name(std::string_view name) {
+  for (const std::string_view usual : {"docker.io/", "index.docker.io/"}) {
+    if (name.starts_with(usual)) name.remove_prefix(usual.size());
+  }
+  constexpr std::string_view library = "library/";
+  if (name.starts_with(library) && name.find('/', library.size()) == std::string_view::npos) {
+    name.remove_prefix(library.size());
+  }
   const std::size_t slash = name.rfind('/');
   const std::string_view last = slash == std::string_view::npos ? name : name.substr(slash + 1);
   return last.find_first_of(":@") == std::string_view::npos ? fmt::format("{}:latest", name) : std::string(name);

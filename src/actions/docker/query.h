@@ -35,7 +35,7 @@ Result<std::string> with_label_filter(std::string_view filters, std::string_view
 // Errors: `AccessDenied`, `Invalid`.
 Result<void> check_build(Query& query, const Owner& owner);
 
-// "app" is "app:latest", as Docker takes it.
+// As Docker shows it, whatever way it is written: "app" and "docker.io/library/app" are "app:latest".
 std::string whole_image_name(std::string_view name);
 // One that would stand in the way of images' digests: "sha256:…" is read as one. Errors: `AccessDenied`.
 Result<void> check_image_name(std::string_view name);

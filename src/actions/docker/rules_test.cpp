@@ -281,6 +281,9 @@ TEST(DockerRules, NamesOfImages) {
   EXPECT_EQ(whole_image_name("app"), "app:latest");
   EXPECT_EQ(whole_image_name("localhost:5000/app"), "localhost:5000/app:latest");
   EXPECT_EQ(whole_image_name("app:1"), "app:1");
+  EXPECT_EQ(whole_image_name("docker.io/library/app"), "app:latest");
+  EXPECT_EQ(whole_image_name("docker.io/team/app:1"), "team/app:1");
+  EXPECT_EQ(whole_image_name("library/team/app"), "library/team/app:latest");
 }
 
 }  // namespace

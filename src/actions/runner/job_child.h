@@ -23,7 +23,7 @@ struct JobChildConfig {
   std::string work_folder;
   // One of the job's own gets a Docker socket of its own too, see actions/docker/gate.h.
   std::optional<JobUser> user;
-  bool buildx = false;           // see GateConfig
+  bool buildx = false;              // see GateConfig
   bool sandbox = false;             // see Sandbox
   std::vector<std::string> shared;  // folders that the job sees besides, read-only
   // The program and its arguments; the program is opened, so that a user who may not see its folder can run it.

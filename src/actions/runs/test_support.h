@@ -40,7 +40,7 @@ class FakeSource final : public Source {
   std::map<std::string, std::string> refs;  // by full name
   mutable int reads = 0;
   std::function<void(std::string_view sha)> when_read;  // files of a commit; may wait
-  bool broken = false;  // git fails
+  bool broken = false;                                  // git fails
   RepositoryIds repository_ids{74, 65};
 
   std::string add(int number, std::vector<std::pair<std::string, std::string>> files,

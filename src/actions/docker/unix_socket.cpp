@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 
 namespace kaapi::actions::docker {
 namespace {
+
+constexpr time_t connect_limit_s = 10;
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -45,6 +48,9 @@ Result<FileDescriptor> connect_unix(const std::string& path) {
   const Result<sockaddr_un> address = address_of(path);
   if (!address) return address.error();
   FileDescriptor line(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // A listener whose line is full is waited for, but not for ever.
+  const timeval limit{connect_limit_s, 0};
+  if (line) ::setsockopt(line.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (!line || ::connect(line.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
     return make_error(errc::unavailable, fmt::format("cannot connect to {}: {}", path, std::strerror(errno)), 502);
   }

@@ -174,7 +174,7 @@ std::optional<std::string> Mirrors::next() {
     } else {
       std::string repository = earliest->first;
       due_.erase(earliest);
-      wake_.notify_one();  // another thread waits for the next one
+      wake_.notify_all();  // another thread waits for the next one
       return repository;
     }
   }
@@ -189,7 +189,7 @@ void Mirrors::run() {
     const std::optional<std::chrono::seconds> pause = pause_after(*repository, fetched.has_value());
     const std::lock_guard lock(mutex_);
     if (pause) due_.try_emplace(*repository, Steady::now() + *pause);
-    wake_.notify_one();
+    wake_.notify_all();
   }
 }
 

@@ -123,6 +123,8 @@ void PacketTail::read_content(std::string_view& bytes, std::string& out) {
     } else {
       bytes.remove_prefix(1);
       --left_;
+      // A packet without content keeps the connection alive while hooks run.
+      if (place_ == Place::report && left_ == 0) out += held_ + report_band;
     }
     held_.clear();
   }

@@ -74,6 +74,14 @@ TEST(PacketTail, WhatIsForPeopleIsNotHeldBack) {
   EXPECT_EQ(tail.pass("0009\2"), "000a\1unpac00000009\2") << "it was not the last flush";
 }
 
+// git sends them while hooks run: a push that waits for hours would be cut off by what lies in between.
+TEST(PacketTail, PacketsThatKeepTheConnectionAliveGoOnAtOnce) {
+  PacketTail tail;
+  const std::string alive = packet("\1");
+  EXPECT_EQ(tail.pass(alive + alive.substr(0, 3)), alive);
+  EXPECT_EQ(tail.pass(alive.substr(3)), alive);
+}
+
 TEST(PacketTail, WithoutAReportTheSidebandEndsWithAnError) {
   const Heard bad = heard(through(packet("\2hello\n") + "0000", 3, failed));
   EXPECT_EQ(bad.error, "CD #8 ended with failure; the push itself is done\n");

@@ -113,7 +113,8 @@ class Pushes {
   Result<std::int64_t> remember(const PushEvent& event, bool told);  // with mutex_ held
   void keep(std::int64_t row, const std::vector<RefUpdate>& updates);
   void put_off(std::int64_t row);
-  void forget(std::int64_t row);
+  bool forget(std::int64_t row);  // false: the row is still there
+  bool stops();
   Result<std::vector<Left>> left();
   bool tell_again(Left one);  // false: it is left
   void loop();
@@ -127,6 +128,12 @@ class Pushes {
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Push>, std::less<>> by_token_;  // by its SHA-256
   std::set<std::int64_t> busy_;                                         // rows of pushes that go on
+  // What could not be written to the rows: it counts, not they.
+  struct Unkept {
+    std::string updates;
+    Time told_at;
+  };
+  std::map<std::int64_t, Unkept> unkept_;
   bool again_ = false, stopping_ = false;
   std::condition_variable wake_;
   std::thread thread_;

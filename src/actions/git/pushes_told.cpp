@@ -60,9 +60,11 @@ PushReport Pushes::deliver(std::int64_t row, const PushEvent& event) {
   PushReport report;
   if (!event.updates.empty()) report = tell(event);
   if (report.again.empty()) {
-    forget(row);
+    // A row that cannot go is not told of again by this process.
+    if (!forget(row)) return report;
     const std::lock_guard lock(mutex_);
     busy_.erase(row);
+    unkept_.erase(row);
   } else {
     for (RefUpdate& update : report.again) {
       // What else was pushed with it, which tells what is new, will not be known any more.
@@ -141,20 +143,29 @@ Result<std::int64_t> Pushes::remember(const PushEvent& event, bool told) {
 
 void Pushes::keep(std::int64_t row, const std::vector<RefUpdate>& updates) {
   const std::string text = json::serialize(json::object{{"updates", updates_json(updates)}});
+  const Time now = repositories_.now();
   const Result<void> kept = repositories_.database().write([&](store::Session& session) -> Result<void> {
-    session.run("UPDATE pushes SET updates = ?, told_ms = coalesce(told_ms, ?) WHERE id = ?", text,
-                to_millis(repositories_.now()), row);
+    session.run("UPDATE pushes SET updates = ?, told_ms = coalesce(told_ms, ?) WHERE id = ?", text, to_millis(now),
+                row);
     return ok();
   });
-  if (!kept) log::error("git", "what was started by a push may start again: {}", kept.error().message);
+  const std::lock_guard lock(mutex_);
+  if (kept) {
+    unkept_.erase(row);
+    return;
+  }
+  log::error("git", "what was started by a push may start again after a restart: {}", kept.error().message);
+  const Time first = unkept_.contains(row) ? unkept_[row].told_at : now;
+  unkept_[row] = {text, first};
 }
 
-void Pushes::forget(std::int64_t row) {
+bool Pushes::forget(std::int64_t row) {
   const Result<void> gone = repositories_.database().write([&](store::Session& session) -> Result<void> {
     session.run("DELETE FROM pushes WHERE id = ?", row);
     return ok();
   });
   if (!gone) log::error("git", "a push may be told of twice: {}", gone.error().message);
+  return gone.has_value();
 }
 
 Result<std::vector<Pushes::Left>> Pushes::left() {
@@ -172,7 +183,14 @@ Result<std::vector<Pushes::Left>> Pushes::left() {
     }
     return out;
   });
-  if (rows) std::erase_if(*rows, [&](const Left& one) { return busy_.contains(one.row); });
+  if (!rows) return rows;
+  std::erase_if(*rows, [&](const Left& one) { return busy_.contains(one.row); });
+  for (Left& one : *rows) {
+    const auto newer = unkept_.find(one.row);
+    if (newer == unkept_.end()) continue;
+    one.updates = newer->second.updates;
+    if (!one.told_at) one.told_at = newer->second.told_at;
+  }
   return rows;
 }
 
@@ -201,11 +219,18 @@ std::size_t Pushes::recover() {
     log::error("git", "pushes that were cut off are not known: {}", rows.error().message);
     return 1;
   }
-  std::size_t still = 0;
+  // A full page may not be all.
+  std::size_t still = static_cast<std::int64_t>(rows->size()) >= max_told_at_once ? 1 : 0;
   for (Left& one : *rows) {
+    if (stops()) return 1;
     if (!tell_again(std::move(one))) ++still;
   }
   return still;
+}
+
+bool Pushes::stops() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
 }
 
 void Pushes::start() {

@@ -132,9 +132,12 @@ class Child {
  private:
   [[noreturn]] void run_child(int input, int line, int program, char* const* argv, char* const* env) const {
     ::setsid();
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    // The first process of a sandbox does not hear what it has no handler for: it waits until there is one.
+    sigset_t later;
+    ::sigemptyset(&later);
+    ::sigaddset(&later, SIGTERM);
+    ::sigaddset(&later, SIGINT);
+    ::sigprocmask(SIG_SETMASK, &later, nullptr);
     std::signal(SIGPIPE, SIG_DFL);
     // Out of the way of 0 to 3, then into place; the copies are not closed by exec.
     const int high_input = ::fcntl(input, F_DUPFD_CLOEXEC, 10);
@@ -245,15 +248,16 @@ JobChildEnd run_job_child(const JobChildConfig& config, const JobMessage& messag
                           StopSource& stop) {
   const std::string id = fmt::format("{}", message.job_id);
   const std::string folder = fmt::format("{}/job-{}", config.work_folder, id);
-  if (const Result<void> made = make_job_folder(folder, config); !made) return {false, made.error().message};
+  const auto cannot = [&](const std::string& why, JobDocker* docker) {
+    clean_up(folder, config.user, true, docker);
+    return JobChildEnd{false, why};
+  };
+  if (const Result<void> made = make_job_folder(folder, config); !made) return cannot(made.error().message, nullptr);
   Result<JobDocker> docker = JobDocker::open(config, folder, id);
-  if (!docker) return {false, docker.error().message};
+  if (!docker) return cannot(docker.error().message, nullptr);
   const std::string socket = docker->socket();
   const auto sandbox = sandbox_of(config, folder, socket);
-  if (!sandbox) {
-    docker->close();
-    return {false, "no sandbox for the job: " + sandbox.error().message};
-  }
+  if (!sandbox) return cannot("no sandbox for the job: " + sandbox.error().message, &*docker);
   Child child(config, folder, *sandbox, socket.empty() ? "" : "unix://" + socket, actions, stop);
   JobChildEnd end;
   if (const Result<void> started = child.start(message); !started) {

@@ -38,7 +38,13 @@ constexpr std::array<std::string_view, 9> devices = {"null", "zero", "full", "ra
                                                      "tty",  "kvm",  "fuse", "net/tun"};
 // Of /proc: what root may change by a write although it is in a container (runc's readonlyPaths).
 constexpr std::array<std::string_view, 5> fixed_of_proc = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
-constexpr std::size_t max_hidden = 2'000;
+// Of /proc and /sys: what tells of the machine as a whole, or may be changed by root alone (runc's maskedPaths).
+constexpr std::array<std::string_view, 7> hidden_folders = {
+    "/proc/acpi",    "/proc/asound",      "/proc/dynamic_debug", "/proc/scsi",
+    "/sys/firmware", "/sys/kernel/debug", "/sys/kernel/tracing"};
+constexpr std::array<std::string_view, 5> hidden_files = {"/proc/kcore", "/proc/keys", "/proc/latency_stats",
+                                                          "/proc/timer_list", "/proc/sched_debug"};
+constexpr std::size_t max_steps = 2'000;
 
 // Between clone and exec nothing may allocate.
 bool failed(const char* what, const std::string& path) {
@@ -82,14 +88,22 @@ std::vector<std::pair<std::string, std::string>> Sandbox::moved(const std::strin
   return {{"/tmp", job_folder + "/tmp"}, {"/var/tmp", job_folder + "/var-tmp"}};
 }
 
+// A small one, by every way that a whole one takes.
+Sandbox Sandbox::smallest() {
+  Sandbox made;
+  made.root_ = "/tmp";
+  made.bind("/usr", "/usr", read_only);
+  made.add_processes();
+  made.folder("/dev/pts");
+  made.add({Step::Kind::terminals, "/dev/pts", "", 0, 0});
+  return made;
+}
+
 bool can_sandbox() {
   if (::geteuid() != 0) return false;
+  const Sandbox probe = Sandbox::smallest();
   const auto child = static_cast<pid_t>(::syscall(SYS_clone, Sandbox::clone_flags() | SIGCHLD, 0, 0, 0, 0));
-  if (child == 0) {
-    const bool can = own_mounts() && ::mount("proc", "/proc", "proc", 0, nullptr) == 0 &&
-                     ::open_tree(AT_FDCWD, "/usr", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) >= 0;
-    ::_exit(can ? 0 : 1);
-  }
+  if (child == 0) ::_exit(probe.enter() ? 0 : 1);
   int status = 0;
   return child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
@@ -171,8 +185,13 @@ void Sandbox::add_processes() {
   }
 }
 
+void Sandbox::hide_one(const std::string& path, bool folder) {
+  add({Step::Kind::bind, path, root_ + (folder ? "/.hidden/folder" : "/.hidden/file"), 0, read_only, true});
+}
+
 void Sandbox::add_run(const std::string& docker_socket) {
-  folder("/run/lock", 01777);
+  folder("/run/lock");
+  add({Step::Kind::temporary, "/run/lock", "mode=1777,size=5m", 0, 0});
   if (docker_socket.empty()) return;
   bind_file(docker_socket, docker_socket, harmless);
   if (docker_socket != "/run/docker.sock") bind_file("/run/docker.sock", docker_socket, harmless);
@@ -213,8 +232,8 @@ void Sandbox::hide(const std::string& top, int depth) {
       if (folder && depth > 1) hide(path, depth - 1);
       continue;
     }
-    if (steps_.size() >= max_hidden) return;
-    add({Step::Kind::bind, path, root_ + (folder ? "/.hidden/folder" : "/.hidden/file"), 0, read_only, true});
+    if (steps_.size() > max_steps) return;
+    hide_one(path, folder);
   }
 }
 
@@ -234,10 +253,16 @@ Result<Sandbox> Sandbox::prepare(const SandboxConfig& config) {
   made.hide("/opt", 3);
   made.add_devices();
   made.add_processes();
+  for (const std::string_view path : hidden_folders) made.hide_one(std::string(path), true);
+  for (const std::string_view path : hidden_files) made.hide_one(std::string(path), false);
   made.add_run(config.docker_socket);
   made.add_var(config);
   made.add_work(config);
-  return made;
+  if (made.steps_.size() <= max_steps) return made;
+  return make_error(errc::too_large, fmt::format("more than {} files and folders in /etc, /usr/local/etc and /opt are "
+                                                 "not for everybody and would have to be hidden: --sandbox off, or "
+                                                 "change their modes",
+                                                 max_steps));
 }
 
 bool Sandbox::carry_out(const Step& step) {

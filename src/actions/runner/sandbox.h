@@ -42,6 +42,9 @@ class Sandbox {
   // Folders that a job sees elsewhere than they are: {"/tmp", JOB_FOLDER/tmp}.
   static std::vector<std::pair<std::string, std::string>> moved(const std::string& job_folder);
 
+  // To try whether they can be.
+  static Sandbox smallest();
+
  private:
   // One thing of the new root; `to` is where it comes in the old one.
   struct Step {
@@ -65,6 +68,7 @@ class Sandbox {
   void add_var(const SandboxConfig& config);
   void add_work(const SandboxConfig& config);
   void hide(const std::string& folder, int depth);
+  void hide_one(const std::string& path, bool folder);
   static bool carry_out(const Step& step);
   bool turn_to() const;
 

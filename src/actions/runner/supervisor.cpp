@@ -142,6 +142,10 @@ Result<void> Supervisor::start() {
         "runner", "jobs see this machine's files, as far as their modes let them, and share /tmp: {}",
         config_.sandbox ? "the kernel does not let this process mount (it wants CAP_SYS_ADMIN)" : "--sandbox off");
   }
+  // Files of root's with the set-user-ID bit, which containers can make, are nobody's business. In a sandbox no job
+  // comes this way.
+  if (sandbox && ::chmod(config_.work_folder.c_str(), 0700) != 0)
+    return file_error("set the mode of", config_.work_folder);
   for (JobChildConfig& slot : slots) {
     slot.place.server_url = config_.server.url;
     slot.place.action_folder = action_folder;
@@ -179,7 +183,7 @@ void Supervisor::work(const JobChildConfig& slot) {
       changed_.wait(lock, [this] { return stopping(); });
       return;
     }
-    if (const std::optional<JobMessage> message = acquire(wait)) {
+    if (const std::optional<JobMessage> message = ask_for_job(wait)) {
       run(slot, *message);
       continue;
     }
@@ -187,6 +191,18 @@ void Supervisor::work(const JobChildConfig& slot) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, wait, [this] { return stopping(); });
   }
+}
+
+std::optional<JobMessage> Supervisor::ask_for_job(std::chrono::milliseconds& wait) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++asking_;
+  }
+  std::optional<JobMessage> message = acquire(wait);
+  const std::lock_guard lock(mutex_);
+  --asking_;
+  if (message) running_.insert(message->job_id);
+  return message;
 }
 
 void Supervisor::leave() {
@@ -203,6 +219,8 @@ bool Supervisor::leaves() {
 void Supervisor::look_whether_alone() {
   {
     const std::lock_guard lock(mutex_);
+    // Another slot may have a job by now, of which nothing is known yet.
+    if (asking_ > 0) return;
     const bool unheard =
         config_.alone_after.count() > 0 && std::chrono::steady_clock::now() - heard_ >= config_.alone_after;
     if (!running_.empty() || !(leaving_ || unheard) || std::exchange(alone_, true)) return;
@@ -292,10 +310,6 @@ std::optional<JobMessage> Supervisor::acquire(std::chrono::milliseconds& wait) {
 }
 
 void Supervisor::run(const JobChildConfig& slot, const JobMessage& message) {
-  {
-    const std::lock_guard lock(mutex_);
-    running_.insert(message.job_id);
-  }
   log::info("runner", "job {} begins: {} of {}", message.job_id, message.name, message.repository);
   const JobChildEnd end = run_job_child(slot, message, *actions_, stop_);
   if (!end.delivered) {

@@ -74,6 +74,8 @@ class Supervisor {
  private:
   struct Answer;
   void work(const JobChildConfig& slot);
+  // acquire(), and what it gives counts as running from then on.
+  std::optional<JobMessage> ask_for_job(std::chrono::milliseconds& wait);
   // nullopt: no job now; the caller asks again after `wait`.
   std::optional<JobMessage> acquire(std::chrono::milliseconds& wait);
   std::optional<Answer> ask(const http::ClientRequest& request);
@@ -93,6 +95,7 @@ class Supervisor {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<std::int64_t> running_;
+  std::size_t asking_ = 0;  // slots
   std::chrono::steady_clock::time_point heard_ =
       std::chrono::steady_clock::now();  // of the platform, or of a job's end
   bool leaving_ = false;

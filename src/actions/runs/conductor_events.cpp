@@ -157,7 +157,10 @@ void Conductor::push_ref(const PushEvent& event, const RefUpdate& update, PushRe
   report.lines.insert(report.lines.end(), workflows.faults.begin(), workflows.faults.end());
   const Result<std::string> default_branch = source_.default_branch(event.repository);
   const std::string branch = default_branch ? *default_branch : "main";
-  if (update.ref == "refs/heads/" + branch) reschedule(event.repository, workflows);
+  // One that is told again may be behind what was pushed since.
+  const auto now = source_.resolve(event.repository, update.ref);
+  if (update.ref == "refs/heads/" + branch && (!now || now->sha == commit->sha))
+    reschedule(event.repository, workflows);
   if (event.by_job) {
     return report.lines.push_back(
         fmt::format("{}: nothing was started, as a job pushed it: kaapi run start FILE starts one", name));

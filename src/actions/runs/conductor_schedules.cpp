@@ -14,7 +14,9 @@ constexpr std::string_view who = "runs";
 
 void Conductor::default_branch_changed(const std::string& repository) {
   const Result<Head> at = head(repository);
-  reschedule(repository, at ? *at->workflows : CommitWorkflows());
+  if (at) return reschedule(repository, *at->workflows);
+  if (at.error().code == errc::not_found) return reschedule(repository, CommitWorkflows());
+  log::warn(who, "the schedules of {} stay as they were: {}", repository, at.error().message);
 }
 
 void Conductor::reschedule(const std::string& repository, const CommitWorkflows& commit) {

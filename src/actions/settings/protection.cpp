@@ -12,8 +12,14 @@
 namespace kaapi::actions {
 namespace {
 
+bool is_negation(const std::string& pattern) {
+  return pattern.starts_with('!');
+}
+
 // What was checked when it was put there prepares; anything else matches nothing.
 bool matches(const std::vector<std::string>& patterns, std::string_view name) {
+  // Of a time when they were read as filters: what they took back must not be let in.
+  if (std::any_of(patterns.begin(), patterns.end(), is_negation)) return false;
   return std::any_of(patterns.begin(), patterns.end(), [name](const std::string& pattern) {
     const Result<workflow::Glob> glob = workflow::Glob::prepare_fnmatch(pattern);
     return glob && glob->matches(name);
@@ -80,6 +86,12 @@ Result<void> check_patterns(std::string_view what, const std::vector<std::string
                                                  max_deployment_patterns));
   }
   for (const std::string& pattern : patterns) {
+    if (pattern.starts_with('!')) {
+      return make_error(errc::invalid,
+                        fmt::format("'{}' among the {}: nothing is taken back here; name what may deploy, "
+                                    "or write \\{} for a name that begins so",
+                                    pattern, what, pattern));
+    }
     if (const Result<workflow::Glob> glob = workflow::Glob::prepare_fnmatch(pattern); !glob) {
       return make_error(errc::invalid, fmt::format("'{}' among the {}: {}", pattern, what, glob.error().message));
     }

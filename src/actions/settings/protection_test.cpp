@@ -41,6 +41,11 @@ TEST(DeploymentRefusal, PatternsOfBranchesAndTagsAreKeptApart) {
   EXPECT_TRUE(may(policy({"hotfix/?", "a+b"}, {}), "refs/heads/a+b"));
 }
 
+TEST(DeploymentRefusal, ANegationOfOldLetsNothingIn) {
+  EXPECT_FALSE(may(policy({"*", "!main"}, {}), "refs/heads/main"));
+  EXPECT_FALSE(may(policy({"*", "!main"}, {}), "refs/heads/other"));
+}
+
 TEST(DeploymentRefusal, SaysWhatIsAllowed) {
   const auto refusal = deployment_refusal(policy({"main", "release/*"}, {"v*"}), "production", "refs/heads/x", true);
   ASSERT_TRUE(refusal);
@@ -97,6 +102,7 @@ TEST(Protection, RefusesWhatCannotBeOne) {
               HasSubstr("at most 6"));
   EXPECT_THAT(refusal([](Protection& p) { p.wait = max_wait + std::chrono::minutes(1); }), HasSubstr("43200"));
   EXPECT_THAT(refusal([](Protection& p) { p.branches = {"[x"}; }), HasSubstr("[x"));
+  EXPECT_THAT(refusal([](Protection& p) { p.branches = {"*", "!main"}; }), HasSubstr("nothing is taken back"));
   EXPECT_THAT(refusal([](Protection& p) { p.tags.assign(max_deployment_patterns + 1, "v*"); }), HasSubstr("100"));
   EXPECT_THAT(refusal([](Protection& p) {
                 p.tags = {"v*"};

@@ -283,7 +283,8 @@ Result<ExpandedJob> expand_job(const Job& job, const Environment& environment) {
     const Result<double> number = evaluate_number(*strategy.max_parallel, environment);
     if (!number) return number.error();
     // 0 is no limit, as on GitHub.
-    if (*number >= 1) result.max_parallel = std::min(static_cast<std::size_t>(*number), max_matrix_jobs);
+    if (*number >= 1)
+      result.max_parallel = static_cast<std::size_t>(std::min(*number, static_cast<double>(max_matrix_jobs)));
   }
   std::vector<Combination> combinations;
   if (strategy.matrix) {

@@ -14,21 +14,23 @@ namespace kaapi::actions::runner {
 namespace {
 
 // Adds --endpoint-url for an aws client that does not read AWS_ENDPOINT_URL (it does from 2.13 and 1.29 on). What it
-// found out is kept, so that this costs once per job; `sh` starts in a millisecond.
+// found out is kept, so that this costs once per job, or never where the runner knows it; `sh` starts in a millisecond.
 constexpr std::string_view aws_wrapper = R"sh(#!/bin/sh
 here=${0%/*}
 kept="$here/.aws"
-if [ ! -r "$kept" ]; then
-  real= old_ifs=$IFS
-  IFS=:
-  for folder in $PATH; do
-    if [ "$folder" != "$here" ] && [ -x "$folder/aws" ]; then real=$folder/aws; break; fi
-  done
-  IFS=$old_ifs
-  if [ -z "$real" ]; then
-    echo "aws: not found; install the AWS command line client on the machine of this runner" >&2
-    exit 127
-  fi
+real= old_ifs=$IFS
+IFS=:
+for folder in $PATH; do
+  if [ "$folder" != "$here" ] && [ -x "$folder/aws" ]; then real=$folder/aws; break; fi
+done
+IFS=$old_ifs
+if [ -z "$real" ]; then
+  echo "aws: not found; install the AWS command line client on the machine of this runner" >&2
+  exit 127
+fi
+new= known=
+if [ -r "$kept" ]; then { read -r new; read -r known; } < "$kept"; fi
+if [ "$known" != "$real" ]; then
   version=$("$real" --version 2>&1)
   version=${version#*/}
   version=${version%% *}
@@ -40,8 +42,6 @@ if [ ! -r "$kept" ]; then
           { [ "$major" -eq 1 ] && [ "$minor" -ge 29 ]; }; then new=yes; fi ;;
   esac
   if printf '%s\n%s\n' "$new" "$real" > "$kept.$$" 2>/dev/null; then mv -f "$kept.$$" "$kept"; fi
-else
-  { read -r new; read -r real; } < "$kept"
 fi
 if [ "$new" = yes ] || [ -z "$AWS_ENDPOINT_URL" ]; then exec "$real" "$@"; fi
 for argument in "$@"; do
@@ -73,6 +73,7 @@ json::value to_json(const JobPlace& place) {
                       {"label_images", json::value_from(place.label_images)},
                       {"originals", json::value_from(place.originals)},
                       {"docker_buildkit", place.docker_buildkit},
+                      {"aws_client", place.aws_client},
                       {"lost_after_ms", place.lost_after_ms}};
 }
 
@@ -87,6 +88,7 @@ Result<JobPlace> job_place_from(const json::value& value) {
   fields.read("label_images", images);
   fields.read("originals", place.originals);
   fields.read("docker_buildkit", place.docker_buildkit);
+  fields.read("aws_client", place.aws_client);
   fields.read("lost_after_ms", place.lost_after_ms);
   if (const Result<void> done = fields.done(); !done) return done.error();
   for (const auto& [label, image] : images) {
@@ -119,6 +121,9 @@ Result<JobPaths> make_paths(const JobPlace& place, const JobMessage& message) {
     if (const Result<void> made = make_folder(*folder); !made) return made.error();
   }
   if (const Result<void> done = write_plain(paths.bin + "/aws", aws_wrapper, 0755); !done) return done.error();
+  if (!place.aws_client.empty()) {
+    if (const Result<void> kept = write_plain(paths.bin + "/.aws", place.aws_client, 0644); !kept) return kept.error();
+  }
   const Result<void> event = write_plain(paths.workflow + "/event.json", json::serialize(message.event), 0644);
   if (!event) return event.error();
   return paths;

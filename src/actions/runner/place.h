@@ -23,6 +23,9 @@ struct JobPlace {
   std::vector<std::string> originals;               // built-in actions that are fetched all the same
   // DOCKER_BUILDKIT for the job's `docker build`: "1", or empty where this docker cannot.
   std::string docker_buildkit;
+  // What the wrapper of `aws` keeps: whether the client reads AWS_ENDPOINT_URL ("yes" or "no"), and where it is, a line
+  // each. Empty: it finds out itself, which takes as long as the client takes to start.
+  std::string aws_client;
   std::int64_t lost_after_ms = 60'000;
 };
 

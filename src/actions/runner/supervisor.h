@@ -102,6 +102,8 @@ class Supervisor {
   bool alone_ = false;        // was told
   std::string last_trouble_;  // said once, not with every attempt
   std::vector<std::thread> threads_;
+  std::thread aws_looker_;
+  std::string aws_client_;  // see JobPlace
 };
 
 }  // namespace kaapi::actions::runner

@@ -3,6 +3,7 @@
 import base64
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -28,8 +29,8 @@ def repository():
 
 
 def claims_in(log):
-    line = next(line for line in log.splitlines() if "claims=" in line)
-    text = line.split("claims=", 1)[1].strip()
+    # Not the script's own line, which the log has too.
+    text = re.search(r"claims=(eyJ[\w-]+)", log).group(1)
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 

@@ -99,8 +99,10 @@ echo "inside as $(id -u) in $PWD" && echo kept > from-inside
       web:
         image: {busybox_image}
         command: sh -c "mkdir /www; echo serviced > /www/page; httpd -f -p 80 -h /www"
+        options: --health-cmd "wget -q -O - http://127.0.0.1/page" --health-interval 1s --health-retries 20
 """)
     assert conclusion == "success", log
+    assert "Waiting until service web is healthy" in log, log
     assert "serviced" in log and "inside as 0 in /__w" in log, log
     # The script is in the log too.
     assert [line for line in lines_of(log) if line.endswith(" is what the platform says inside")], log

@@ -64,11 +64,10 @@ Result<std::string> ActionCache::git(std::vector<std::string> arguments, const s
                                      StopSource& stop) {
   ProcessRun run;
   run.argv = std::move(arguments);
-  const char* path = std::getenv("PATH");
-  run.argv.insert(run.argv.begin(), find_program("git", path == nullptr ? "/usr/bin:/bin" : path, "/"));
+  run.argv.insert(run.argv.begin(), find_program("git", own_search_path(), "/"));
   if (run.argv[0].empty()) return make_error(errc::unavailable, "git is not installed here: apt install git");
   run.directory = directory;
-  run.env = {fmt::format("PATH={}", path == nullptr ? "/usr/bin:/bin" : path),
+  run.env = {fmt::format("PATH={}", own_search_path()),
              "GIT_TERMINAL_PROMPT=0",
              "GIT_CONFIG_NOSYSTEM=1",
              "GIT_CONFIG_GLOBAL=/dev/null",

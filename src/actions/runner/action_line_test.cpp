@@ -13,6 +13,7 @@
 
 #include "actions/runner/supervisor.h"
 #include "actions/runner/test_support.h"
+#include "http/listener.h"
 
 namespace kaapi::actions::runner {
 namespace {
@@ -24,18 +25,10 @@ const std::string kept_commit(40, 'a');
 // Takes connections and never says anything.
 class SilentHost {
  public:
-  SilentHost() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    const bool listens = ::bind(socket_.get(), plain, size) == 0 && ::listen(socket_.get(), 16) == 0 &&
-                         ::getsockname(socket_.get(), plain, &size) == 0;
-    if (!listens) throw std::runtime_error("no socket");
-    port_ = ntohs(address.sin_port);
+  SilentHost() : listener_(http::listen_on("127.0.0.1", 0)), socket_(listener_ ? listener_->fd : -1) {
+    if (!listener_) throw std::runtime_error(listener_.error().message);
   }
-  std::string url() const { return fmt::format("git://127.0.0.1:{}", port_); }
+  std::string url() const { return fmt::format("git://127.0.0.1:{}", listener_->port); }
   // Until one more has connected; false after 20 s.
   bool wait_connected() {
     pollfd waited{socket_.get(), POLLIN, 0};
@@ -45,8 +38,8 @@ class SilentHost {
   }
 
  private:
+  Result<http::Listener> listener_;
   FileDescriptor socket_;
-  int port_ = 0;
   std::vector<FileDescriptor> connections_;
 };
 

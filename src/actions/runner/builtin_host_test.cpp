@@ -2,12 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <future>
 
 #include "actions/runner/test_support.h"
+#include "http/listener.h"
 
 namespace kaapi::actions::runner {
 namespace {
@@ -49,27 +50,21 @@ TEST(BuiltInHost, APlatformThatIsNotReadyIsAskedAgain) {
 // As a platform that restarts: the first connections break.
 class BreaksTwice {
  public:
-  BreaksTwice() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    const bool listens = ::bind(socket_.get(), plain, size) == 0 && ::listen(socket_.get(), 16) == 0 &&
-                         ::getsockname(socket_.get(), plain, &size) == 0;
-    if (!listens) throw std::runtime_error("no socket");
-    port_ = ntohs(address.sin_port);
+  BreaksTwice() : listener_(http::listen_on("127.0.0.1", 0)), socket_(listener_ ? listener_->fd : -1) {
+    if (!listener_) throw std::runtime_error(listener_.error().message);
     thread_ = std::thread([this] { serve(); });
   }
   ~BreaksTwice() {
     ::shutdown(socket_.get(), SHUT_RDWR);
     thread_.join();
   }
-  std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", listener_->port); }
 
  private:
   void serve() {
     for (int connection = 1;; ++connection) {
+      pollfd waited{socket_.get(), POLLIN, 0};
+      ::poll(&waited, 1, -1);
       const FileDescriptor one(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!one) return;
       std::array<char, 4096> request{};
@@ -81,8 +76,8 @@ class BreaksTwice {
     }
   }
 
+  Result<http::Listener> listener_;
   FileDescriptor socket_;
-  int port_ = 0;
   std::thread thread_;
 };
 

@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -279,6 +280,11 @@ bool descends(const std::map<pid_t, pid_t>& parents, pid_t process, pid_t from) 
 Result<ProcessEnd> run_process(const ProcessRun& run, StopSource& stop, StopLevel since) {
   if (run.argv.empty() || run.argv[0].empty()) return make_error(errc::not_found, "there is no program to run");
   return Running(run, stop, since).run();
+}
+
+std::string own_search_path() {
+  const char* path = std::getenv("PATH");
+  return path == nullptr ? "/usr/bin:/bin" : path;
 }
 
 std::string find_program(std::string_view name, std::string_view path, std::string_view directory) {

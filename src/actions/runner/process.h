@@ -46,6 +46,8 @@ Result<ProcessEnd> run_process(const ProcessRun& run, StopSource& stop, StopLeve
 // The file that a shell would run for `name`: itself when it has a slash (below `directory` when relative), else the
 // first in `path` ("/usr/bin:/bin") that may be executed; empty when there is none.
 std::string find_program(std::string_view name, std::string_view path, std::string_view directory);
+// PATH of this process, or what a shell takes without one.
+std::string own_search_path();
 
 // Makes this process the one that orphans below it become children of.
 void adopt_orphans();

@@ -49,13 +49,8 @@ std::string version_of(const std::string& program) {
   return end && end->exit_code == 0 ? out : std::string();
 }
 
-std::string search_path() {
-  const char* path = std::getenv("PATH");
-  return path == nullptr ? "/usr/bin:/bin" : path;
-}
-
 std::string client_version() {
-  return version_of(find_program("docker", search_path(), "/"));
+  return version_of(find_program("docker", own_search_path(), "/"));
 }
 
 // Whether job users get there.
@@ -70,7 +65,7 @@ bool is_for_everybody(const std::filesystem::path& program) {
 
 // See JobPlace::aws_client. "aws-cli/2.9.19 Python/3.11.2 ...": variables name the endpoint from 2.13 and 1.29 on.
 std::string aws_client() {
-  for (const std::string& folder : split(search_path(), ':')) {
+  for (const std::string& folder : split(own_search_path(), ':')) {
     const std::string program = folder + "/aws";
     if (!program.starts_with('/') || !is_for_everybody(program)) continue;
     const std::string version = version_of(program);

@@ -11,18 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* one_job = R"(
-name: CD
-on: push
-permissions: {contents: read, id-token: write}
-jobs:
-  build:
-    runs-on: ubuntu-latest
-    environment: staging
-    steps:
-      - run: make
-)";
-
 class RunnerApiTest : public testing::Test {
  protected:
   void SetUp() override { house.open(); }

@@ -18,23 +18,11 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-constexpr const char* with_id_token = R"(
-name: CD
-on: push
-permissions: {contents: read, id-token: write}
-jobs:
-  build:
-    runs-on: ubuntu-latest
-    environment: staging
-    steps:
-      - run: make
-)";
-
 class RunnerTokens : public testing::Test {
  protected:
   void SetUp() override { house.open(); }
 
-  JobMessage job_of(const std::string& workflow = with_id_token) {
+  JobMessage job_of(const std::string& workflow = one_job) {
     house.push(house.source.add(1, {{"cd.yml", workflow}}));
     return house.acquire().value();
   }
@@ -155,7 +143,7 @@ TEST_F(RunnerTokens, AJobThatWasKeptBeforeThereWereThreeIsRead) {
 
 TEST_F(RunnerTokens, WhereAJobRunsIsWhatItsRunnersTokenSays) {
   const std::string own = house.conductor->create_own_runner_token().value();
-  const std::string sha = house.source.add(1, {{"cd.yml", with_id_token}});
+  const std::string sha = house.source.add(1, {{"cd.yml", one_job}});
   const auto environment = [&](const std::string& token, const std::string& name) {
     house.push(sha);
     const json::value asked = to_json(Acquire{name, {"ubuntu-latest"}, {}});
@@ -200,7 +188,7 @@ TEST_F(RunnerTokens, AreListedAndTakenBack) {
 }
 
 TEST_F(RunnerTokens, OneThatIsTakenBackGetsNothingByARequestThatIsHeld) {
-  const std::string sha = house.source.add(1, {{"cd.yml", with_id_token}});
+  const std::string sha = house.source.add(1, {{"cd.yml", one_job}});
   const RunnerToken token = house.by_token();
   Result<std::optional<JobMessage>> got = std::optional<JobMessage>();
   std::thread runner([&] {
@@ -216,7 +204,7 @@ TEST_F(RunnerTokens, OneThatIsTakenBackGetsNothingByARequestThatIsHeld) {
 
 TEST_F(RunnerTokens, WhatTheyGetIsRecorded) {
   house.settings.repository_secrets = {{"KEY", "very-secret-value"}};
-  house.push(house.source.add(1, {{"cd.yml", with_id_token}}));
+  house.push(house.source.add(1, {{"cd.yml", one_job}}));
   const std::string asked = json::serialize(to_json(Acquire{"r1", {"ubuntu-latest"}, {}}));
   house.ask("POST", "acquire", "wrong", asked);
   const JobMessage job =

@@ -234,6 +234,19 @@ class TextWriter final : public http::BodyWriter {
 };
 
 // A conductor with everything around it in memory, but for its folder.
+// One job with an environment, which may ask for id tokens.
+inline constexpr const char* one_job = R"(
+name: CD
+on: push
+permissions: {contents: read, id-token: write}
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    environment: staging
+    steps:
+      - run: make
+)";
+
 struct House {
   TestDirectory folder;
   FakeSource source;

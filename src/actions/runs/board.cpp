@@ -78,7 +78,8 @@ Board::Place Board::find_job(std::int64_t job_id) {
   return {};
 }
 
-void Board::report(const Acquire& runner, Time now) {
+bool Board::report(const Acquire& runner, Time now) {
+  bool disowned = false;
   for (auto& [id, active] : active_) {
     // Not range-for: what is lost may be started again, which adds a job.
     for (std::size_t i = 0; i < active.run.jobs.size(); ++i) {
@@ -88,12 +89,13 @@ void Board::report(const Acquire& runner, Time now) {
         job.heard = now;
         job.disowned = false;
       } else {
-        job.disowned = true;
+        disowned |= !std::exchange(job.disowned, true);
         if (due(active.run, job, now)) open_.insert(id);
       }
     }
   }
   settle(now);
+  return disowned;
 }
 
 Board::Place Board::next_for(const std::vector<std::string>& labels) {
@@ -137,7 +139,8 @@ bool Board::heard(std::int64_t job_id, int held, Time now) {
   if (place.job == nullptr) return false;
   Job& job = *place.job;
   job.heard = now;
-  job.disowned = false;
+  // The end of a request says nothing of who sent it.
+  if (held >= 0) job.disowned = false;
   job.listeners = std::max(0, job.listeners + held);
   if (std::exchange(job.contacted, true)) return false;
   job.changed = true;

@@ -60,8 +60,10 @@ class Board final : private Desk {
   // All that were kept, at once: what one of them may do is for the others to say, too.
   void restore(std::vector<Active> kept, Time now);
 
-  // What a runner says it runs: those jobs are heard of; jobs that it was given and does not name are lost.
-  void report(const Acquire& runner, Time now);
+  // What a runner says it runs: those jobs are heard of; jobs that it was given and does not name are disowned, and
+  // lost unless they are heard of soon. True when one is since now: whoever is held on behalf of it shall ask again,
+  // since a request that is held may be of a process that is dead.
+  bool report(const Acquire& runner, Time now);
   // The job that the runner gets next, in progress from now on: the oldest that it has the labels for.
   Place acquire(const std::string& runner, const std::vector<std::string>& labels, Time now);
   // Its runner is there. `held`: +1 or -1 for a request that is held on behalf of it.

@@ -331,6 +331,29 @@ TEST_F(BoardTest, AJobWhoseRunnerNeverBeganGoesBackToTheQueue) {
   EXPECT_EQ(desk.acquire(), job);
 }
 
+// The last request of a job whose runner was killed may be held when the new runner comes.
+TEST_F(BoardTest, ARequestThatIsHeldDoesNotKeepAJobThatItsRunnerDoesNotKnow) {
+  const std::int64_t run = desk.add("on: push\njobs:\n  a: {runs-on: a, steps: [{run: make}]}\n");
+  const std::int64_t job = desk.acquire().value();
+  desk.board.heard(job, 1, desk.now);
+  EXPECT_TRUE(desk.board.report({"r", {"a"}, {}}, desk.now)) << "who is held shall ask again";
+  EXPECT_FALSE(desk.board.report({"r", {"a"}, {}}, desk.now)) << "told once";
+  desk.board.heard(job, -1, desk.now);  // it was answered
+  desk.pass(desk.settings.unknown_after);
+  EXPECT_THAT(desk.find(run).job(job)->reason, HasSubstr("its runner r was started again and does not know it"));
+}
+
+TEST_F(BoardTest, AJobThatAsksAgainIsKeptWhateverItsRunnerKnows) {
+  const std::int64_t run = desk.add("on: push\njobs:\n  a: {runs-on: a, steps: [{run: make}]}\n");
+  const std::int64_t job = desk.acquire().value();
+  desk.board.heard(job, 1, desk.now);
+  EXPECT_TRUE(desk.board.report({"r", {"a"}, {}}, desk.now));
+  desk.board.heard(job, -1, desk.now);
+  desk.board.heard(job, 1, desk.now);
+  desk.pass(desk.settings.unknown_after);
+  EXPECT_EQ(state(run, "a"), "in_progress");
+}
+
 TEST_F(BoardTest, AJobThatNoRunnerEverBeginsFailsAtLast) {
   const std::int64_t run = desk.add("on: push\njobs:\n  a: {runs-on: a, steps: [{run: make}]}\n");
   for (std::int64_t time = 0; time <= max_returns; ++time) {

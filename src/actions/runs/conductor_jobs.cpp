@@ -68,7 +68,7 @@ Result<std::optional<JobMessage>> Conductor::acquire(const RunnerToken& token, c
     runners_[runner.name] = {runner.name, runner.labels, clock_.now(), {}};
   }
   const std::optional<Time> due = board_.next_due();
-  board_.report(runner, clock_.now());
+  if (board_.report(runner, clock_.now())) changed_.notify_all();
   if (board_.next_due() != due) {
     // A job that it did not name is lost earlier than one that nobody speaks of.
     poked_ = true;
@@ -184,7 +184,8 @@ std::optional<std::string> Conductor::cancellation(const JobAccess& job, std::ch
   std::optional<std::string> reason;
   while (true) {
     const Board::Place place = board_.find_job(job.job_id);
-    if (place.job == nullptr || place.job->over()) break;
+    // Disowned: see Board::report.
+    if (place.job == nullptr || place.job->over() || place.job->disowned) break;
     if (place.job->cancel_requested) {
       reason = place.job->cancel_reason;
       break;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <thread>
 
 #include "actions/runs/test_support.h"
@@ -267,6 +268,22 @@ TEST_F(RunnerApiTest, ACancelReachesARunnerThatListens) {
   EXPECT_EQ(house.run(1).status, Status::in_progress);
   EXPECT_TRUE(house.complete(job, "cancelled"));
   EXPECT_EQ(house.run(1).conclusion, Outcome::cancelled);
+}
+
+// Otherwise the request of a process that was killed would stand for a living one as long as it is held.
+TEST_F(RunnerApiTest, AJobThatItsRunnerDoesNotNameIsAskedToListenAgain) {
+  house.push(house.source.add(1, {{"cd.yml", one_job}}));
+  const JobMessage job = house.acquire().value();
+  const JobAccess access = house.conductor->job_access(job.token).value();
+  std::atomic<bool> answered = false;
+  std::thread listener([&] {
+    EXPECT_EQ(house.conductor->cancellation(access, std::chrono::hours(1)), std::nullopt);
+    answered = true;
+  });
+  // Until it has come, the runner's word is about nobody.
+  while (!answered) static_cast<void>(house.acquire());
+  listener.join();
+  EXPECT_EQ(house.run(1).status, Status::in_progress);
 }
 
 TEST_F(RunnerApiTest, ARunnerThatWaitsGetsWhatIsPushed) {

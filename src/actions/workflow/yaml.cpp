@@ -1,32 +1,19 @@
 #include "actions/workflow/yaml.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <sstream>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "actions/workflow/yaml_events.h"
 #include "base/text.h"
 
 namespace kaapi::actions::workflow {
 namespace {
-
-// Leaves the parser from within a callback; caught in read_yaml.
-struct Refused {
-  Position position;
-  std::string message;
-};
-
-Position position_of(const YAML::Mark& mark) {
-  if (mark.is_null()) return {};
-  return {static_cast<std::size_t>(mark.line) + 1, static_cast<std::size_t>(mark.column) + 1};
-}
 
 struct Size {
   std::size_t nodes = 0;
@@ -49,221 +36,289 @@ Size measure(const YamlNode& node) {
   return size;
 }
 
-// Builds the tree from the parser's events. Every list and mapping that is open is one frame.
-class Builder final : public YAML::EventHandler {
- public:
-  explicit Builder(Faults& faults) : faults_(faults) {}
+// Of YAML's core schema (YAML 1.2.2, section 10.3), or none at all.
+bool is_core_tag(std::string_view tag) {
+  constexpr std::array<std::string_view, 7> core = {"str", "int", "float", "bool", "null", "map", "seq"};
+  constexpr std::string_view prefix = "tag:yaml.org,2002:";
+  if (tag.empty() || tag == "!") return true;
+  return tag.starts_with(prefix) && std::find(core.begin(), core.end(), tag.substr(prefix.size())) != core.end();
+}
 
-  std::optional<YamlNode> take() { return std::move(root_); }
-
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    YamlNode node;
-    node.position = position_of(mark);
-    finish(std::move(node), anchor);
-  }
-
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) throw Refused{position_of(mark), "an alias refers to the node that it stands in"};
-    count(found->second.second, position_of(mark));
-    YamlNode copy = found->second.first;
-    copy.position = position_of(mark);
-    place(std::move(copy));
-  }
-
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& value) override {
-    YamlNode node;
-    node.position = position_of(mark);
-    node.plain = tag == "?";
-    const bool null =
-        node.plain && (value.empty() || value == "~" || value == "null" || value == "Null" || value == "NULL");
-    if (!null || expects_key()) {
-      node.kind = YamlKind::text;
-      node.text = value;
-    }
-    check_tag(tag, node.position);
-    finish(std::move(node), anchor);
-  }
-
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    open(YamlKind::list, mark, tag, anchor);
-  }
-  void OnSequenceEnd() override { close(); }
-
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    open(YamlKind::mapping, mark, tag, anchor);
-  }
-  void OnMapEnd() override { close(); }
-
- private:
-  struct Frame {
-    YamlNode node;
-    YAML::anchor_t anchor = YAML::NullAnchor;
-    std::optional<std::pair<std::string, Position>> key;  // of a mapping: read, its value is awaited
-    std::vector<YamlNode> merges;                         // what stood behind `<<`
-  };
-
-  bool expects_key() const {
-    return !frames_.empty() && frames_.back().node.kind == YamlKind::mapping && !frames_.back().key;
-  }
-
-  static void check_tag(const std::string& tag, Position position) {
-    constexpr std::array<std::string_view, 7> core = {"str", "int", "float", "bool", "null", "map", "seq"};
-    constexpr std::string_view prefix = "tag:yaml.org,2002:";
-    if (tag.empty() || tag == "?" || tag == "!") return;
-    const std::string_view name = tag;
-    if (name.starts_with(prefix) && std::find(core.begin(), core.end(), name.substr(prefix.size())) != core.end())
-      return;
-    throw Refused{position, fmt::format("the YAML tag {} is unknown: expected no tag", quoted(tag))};
-  }
-
-  void open(YamlKind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-    const Position position = position_of(mark);
-    if (expects_key()) throw Refused{position, "a key must be a text, not a list or a mapping"};
-    check_tag(tag, position);
-    if (frames_.size() >= max_yaml_depth) {
-      throw Refused{position, fmt::format("lists and mappings are nested more than {} deep", max_yaml_depth)};
-    }
-    Frame frame;
-    frame.node.kind = kind;
-    frame.node.position = position;
-    frame.anchor = anchor;
-    frames_.push_back(std::move(frame));
-  }
-
-  void close() {
-    Frame frame = std::move(frames_.back());
-    frames_.pop_back();
-    for (YamlNode& merged : frame.merges) merge(frame.node, std::move(merged));
-    finish(std::move(frame.node), frame.anchor);
-  }
-
-  // Members that the mapping does not have itself, the first merge first.
-  void merge(YamlNode& into, YamlNode&& from) {
-    if (from.kind == YamlKind::list) {
-      for (YamlNode& item : from.items) merge(into, std::move(item));
-      return;
-    }
-    if (from.kind != YamlKind::mapping) {
-      throw Refused{from.position, "a merge key << expects a mapping, or a list of mappings"};
-    }
-    for (YamlMember& member : from.members) {
-      if (into.find(member.key) == nullptr) add_member(into, std::move(member));
-    }
-  }
-
-  static void add_member(YamlNode& mapping, YamlMember member) {
-    if (mapping.members.size() >= max_yaml_members) {
-      throw Refused{member.position, fmt::format("a mapping has more than {} keys", max_yaml_members)};
-    }
-    mapping.members.push_back(std::move(member));
-  }
-
-  void finish(YamlNode node, YAML::anchor_t anchor) {
-    count({1, node.text.size(), 0}, node.position);
-    if (anchor != YAML::NullAnchor) {
-      const Size size = measure(node);
-      // What is kept for aliases is a copy of its own.
-      count(size, node.position);
-      anchors_.insert_or_assign(anchor, std::pair(node, size));
-    }
-    place(std::move(node));
-  }
-
-  void count(const Size& more, Position position) {
-    if (frames_.size() + more.depth > max_yaml_depth + 1) {
-      throw Refused{position, fmt::format("lists and mappings are nested more than {} deep", max_yaml_depth)};
-    }
-    nodes_ += more.nodes;
-    text_bytes_ += more.text_bytes;
-    if (nodes_ > max_yaml_nodes) {
-      throw Refused{position,
-                    fmt::format("the file unfolds to more than {} YAML nodes: use fewer aliases", max_yaml_nodes)};
-    }
-    if (text_bytes_ > max_yaml_text_bytes) {
-      throw Refused{position, fmt::format("the file unfolds to more than {} bytes of text: use fewer aliases",
-                                          max_yaml_text_bytes)};
-    }
-  }
-
-  // Into the list or mapping that is open.
-  void place(YamlNode node) {
-    if (frames_.empty()) {
-      root_ = std::move(node);
-      return;
-    }
-    Frame& frame = frames_.back();
-    if (frame.node.kind == YamlKind::list) {
-      frame.node.items.push_back(std::move(node));
-      return;
-    }
-    if (!frame.key) {
-      if (node.kind != YamlKind::text) throw Refused{node.position, "a key must be a text, not a list or a mapping"};
-      frame.key.emplace(std::move(node.text), node.position);
-      return;
-    }
-    auto [key, position] = *std::exchange(frame.key, std::nullopt);
-    if (key == "<<") {
-      frame.merges.push_back(std::move(node));
-    } else if (const YamlMember* first = frame.node.find(key)) {
-      faults_.add(position, fmt::format("the key {} stands twice in one mapping, first in line {}: expected it once",
-                                        quoted(key), first->position.line));
-    } else {
-      add_member(frame.node, {std::move(key), position, std::move(node)});
-    }
-  }
-
-  Faults& faults_;
-  std::vector<Frame> frames_;
-  std::unordered_map<YAML::anchor_t, std::pair<YamlNode, Size>> anchors_;
-  std::optional<YamlNode> root_;
-  std::size_t nodes_ = 0;
-  std::size_t text_bytes_ = 0;
-};
+bool is_null(std::string_view text) {
+  return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
+}
 
 // The column of the first line of a | block, behind its header; 0 when there is none.
-std::size_t block_column(const std::vector<std::string_view>& lines, std::size_t line) {
-  for (; line <= lines.size(); ++line) {
-    const std::size_t indent = lines[line - 1].find_first_not_of(" \r");
+std::size_t block_column(const YamlEvents& events, std::size_t line) {
+  for (; line <= events.line_count(); ++line) {
+    const std::size_t indent = events.line(line).find_first_not_of(" \r");
     if (indent != std::string_view::npos) return indent + 1;
   }
   return 0;
 }
 
-// yaml-cpp tells no scalar's style, so it is taken from what stands at the mark.
-void locate_texts(YamlNode& node, const std::vector<std::string_view>& lines) {
-  for (YamlNode& item : node.items) locate_texts(item, lines);
-  for (YamlMember& member : node.members) locate_texts(member.value, lines);
-  const Position at = node.position;
-  if (node.kind != YamlKind::text || at.line > lines.size()) return;
-  const std::string_view line = lines[at.line - 1];
-  const std::size_t lead = node.plain ? 0 : 1;  // the quote
-  const std::size_t begin = at.column - 1 + lead;
-  if (begin <= line.size() && line.substr(begin, node.text.size()) == node.text) {
-    node.text_at = {at.line, at.column + lead};
-  } else if (!node.plain && begin <= line.size() && line[begin - 1] == '|') {
-    const std::size_t column = block_column(lines, at.line + 1);
-    if (column == 0 || node.text.starts_with('\n')) return;
-    node.text_at = {at.line + 1, column};
-    node.lines = true;
+// Builds the tree from the events. Every list and mapping that is open is one frame.
+class Builder {
+ public:
+  Builder(const YamlEvents& events, Faults& faults) : events_(events), faults_(faults) {}
+
+  // False when the file is refused, of which `faults` has been told.
+  bool take(const yaml_event_t& event);
+  YamlNode root() { return std::move(root_); }
+
+ private:
+  struct Frame {
+    YamlNode node;
+    std::string anchor;
+    std::optional<std::pair<std::string, Position>> key;  // of a mapping: read, its value is awaited
+    std::vector<YamlNode> merges;                         // what stood behind `<<`
+  };
+  struct Anchored {
+    YamlNode node;
+    Size size;
+  };
+
+  bool expects_key() const {
+    return !frames_.empty() && frames_.back().node.kind == YamlKind::mapping && !frames_.back().key;
+  }
+  bool refuse(Position position, std::string message) {
+    faults_.add(position, std::move(message));
+    return false;
+  }
+  bool too_deep(Position position) {
+    return refuse(position, fmt::format("lists and mappings are nested more than {} deep", max_yaml_depth));
+  }
+  // What this is no place for: tags that make a program build something.
+  bool good_tag(std::string_view tag, Position position) {
+    if (is_core_tag(tag)) return true;
+    return refuse(position, fmt::format("the YAML tag {} is unknown: expected no tag", quoted(tag)));
+  }
+
+  bool alias(const yaml_event_t& event);
+  bool scalar(const yaml_event_t& event);
+  void locate_text(YamlNode& node, const yaml_event_t& event) const;
+  bool open(YamlKind kind, Position position, std::string_view tag, std::string_view anchor);
+  bool close();
+  bool merge(YamlNode& into, YamlNode&& from);
+  bool add_member(YamlNode& mapping, YamlMember member);
+  bool finish(YamlNode node, std::string_view anchor);
+  bool count(const Size& more, Position position);
+  bool place(YamlNode node);
+
+  const YamlEvents& events_;
+  Faults& faults_;
+  std::vector<Frame> frames_;
+  std::unordered_map<std::string, Anchored> anchors_;
+  YamlNode root_;
+  std::size_t documents_ = 0;
+  std::size_t nodes_ = 0;
+  std::size_t text_bytes_ = 0;
+};
+
+bool Builder::take(const yaml_event_t& event) {
+  switch (event.type) {
+    case YAML_DOCUMENT_START_EVENT:
+      if (++documents_ == 1) return true;
+      return refuse(events_.position(event.start_mark),
+                    "the file has several YAML documents: expected one, without --- in between");
+    case YAML_ALIAS_EVENT:
+      return alias(event);
+    case YAML_SCALAR_EVENT:
+      return scalar(event);
+    case YAML_SEQUENCE_START_EVENT:
+      return open(YamlKind::list, events_.position(event.start_mark), yaml_text(event.data.sequence_start.tag),
+                  yaml_text(event.data.sequence_start.anchor));
+    case YAML_MAPPING_START_EVENT:
+      return open(YamlKind::mapping, events_.position(event.start_mark), yaml_text(event.data.mapping_start.tag),
+                  yaml_text(event.data.mapping_start.anchor));
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+      return close();
+    default:
+      return true;
   }
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    lines.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) break;
-    text.remove_prefix(end + 1);
+bool Builder::alias(const yaml_event_t& event) {
+  const Position position = events_.position(event.start_mark);
+  const std::string name(yaml_text(event.data.alias.anchor));
+  const auto is_it = [&](const Frame& frame) { return frame.anchor == name; };
+  if (std::any_of(frames_.begin(), frames_.end(), is_it)) {
+    return refuse(position, fmt::format("the alias {} refers to the node that it stands in", quoted("*" + name)));
   }
-  return lines;
+  const auto found = anchors_.find(name);
+  if (found == anchors_.end()) {
+    return refuse(position,
+                  fmt::format("the alias {} refers to nothing: expected its anchor before it", quoted("*" + name)));
+  }
+  if (!count(found->second.size, position)) return false;
+  YamlNode copy = found->second.node;
+  copy.position = position;
+  copy.text_at = {0, 0};
+  return place(std::move(copy));
+}
+
+bool Builder::scalar(const yaml_event_t& event) {
+  const auto& found = event.data.scalar;
+  const std::string_view tag = yaml_text(found.tag);
+  YamlNode node;
+  node.position = events_.position(event.start_mark);
+  node.plain = found.style == YAML_PLAIN_SCALAR_STYLE && found.tag == nullptr;
+  const std::string_view text = yaml_text(found.value, found.length);
+  if (!node.plain || !is_null(text) || expects_key()) {
+    node.kind = YamlKind::text;
+    node.text = text;
+    locate_text(node, event);
+  }
+  return good_tag(tag, node.position) && finish(std::move(node), yaml_text(found.anchor));
+}
+
+// Where in the file the text stands as it is, if it does.
+void Builder::locate_text(YamlNode& node, const yaml_event_t& event) const {
+  const Position at = node.position;
+  const yaml_scalar_style_t style = event.data.scalar.style;
+  if (style == YAML_LITERAL_SCALAR_STYLE) {
+    const std::size_t column = block_column(events_, at.line + 1);
+    if (column == 0 || node.text.starts_with('\n')) return;
+    node.text_at = {at.line + 1, column};
+    node.lines = true;
+    return;
+  }
+  if (style == YAML_FOLDED_SCALAR_STYLE) return;
+  const std::string_view line = events_.line(at.line);
+  const std::size_t column = at.column + (style == YAML_PLAIN_SCALAR_STYLE ? 0 : 1);  // behind the quote
+  if (column - 1 <= line.size() && line.substr(column - 1, node.text.size()) == node.text) {
+    node.text_at = {at.line, column};
+  }
+}
+
+bool Builder::open(YamlKind kind, Position position, std::string_view tag, std::string_view anchor) {
+  if (expects_key()) return refuse(position, "a key must be a text, not a list or a mapping");
+  if (!good_tag(tag, position)) return false;
+  if (frames_.size() >= max_yaml_depth) return too_deep(position);
+  Frame& frame = frames_.emplace_back();
+  frame.node.kind = kind;
+  frame.node.position = position;
+  frame.anchor = anchor;
+  return true;
+}
+
+bool Builder::close() {
+  Frame frame = std::move(frames_.back());
+  frames_.pop_back();
+  for (YamlNode& merged : frame.merges) {
+    if (!merge(frame.node, std::move(merged))) return false;
+  }
+  return finish(std::move(frame.node), frame.anchor);
+}
+
+// Members that the mapping does not have itself, the first merge first.
+bool Builder::merge(YamlNode& into, YamlNode&& from) {
+  if (from.kind == YamlKind::list) {
+    return std::all_of(from.items.begin(), from.items.end(),
+                       [&](YamlNode& item) { return merge(into, std::move(item)); });
+  }
+  if (from.kind != YamlKind::mapping) {
+    return refuse(from.position, "a merge key << expects a mapping, or a list of mappings");
+  }
+  return std::all_of(from.members.begin(), from.members.end(), [&](YamlMember& member) {
+    return into.find(member.key) != nullptr || add_member(into, std::move(member));
+  });
+}
+
+bool Builder::add_member(YamlNode& mapping, YamlMember member) {
+  if (mapping.members.size() >= max_yaml_members) {
+    return refuse(member.position, fmt::format("a mapping has more than {} keys", max_yaml_members));
+  }
+  mapping.members.push_back(std::move(member));
+  return true;
+}
+
+bool Builder::finish(YamlNode node, std::string_view anchor) {
+  if (!count({1, node.text.size(), 0}, node.position)) return false;
+  if (!anchor.empty()) {
+    const Size size = measure(node);
+    // What is kept for aliases is a copy of its own.
+    if (!count(size, node.position)) return false;
+    anchors_.insert_or_assign(std::string(anchor), Anchored{node, size});
+  }
+  return place(std::move(node));
+}
+
+bool Builder::count(const Size& more, Position position) {
+  if (frames_.size() + more.depth > max_yaml_depth + 1) return too_deep(position);
+  nodes_ += more.nodes;
+  text_bytes_ += more.text_bytes;
+  if (nodes_ > max_yaml_nodes) {
+    return refuse(position,
+                  fmt::format("the file unfolds to more than {} YAML nodes: use fewer aliases", max_yaml_nodes));
+  }
+  if (text_bytes_ <= max_yaml_text_bytes) return true;
+  return refuse(position,
+                fmt::format("the file unfolds to more than {} bytes of text: use fewer aliases", max_yaml_text_bytes));
+}
+
+// Into the list or mapping that is open.
+bool Builder::place(YamlNode node) {
+  if (frames_.empty()) {
+    root_ = std::move(node);
+    return true;
+  }
+  Frame& frame = frames_.back();
+  if (frame.node.kind == YamlKind::list) {
+    frame.node.items.push_back(std::move(node));
+    return true;
+  }
+  if (!frame.key) {
+    if (node.kind != YamlKind::text) return refuse(node.position, "a key must be a text, not a list or a mapping");
+    frame.key.emplace(std::move(node.text), node.position);
+    return true;
+  }
+  auto [key, position] = *std::exchange(frame.key, std::nullopt);
+  if (key == "<<") {
+    frame.merges.push_back(std::move(node));
+    return true;
+  }
+  if (const YamlMember* first = frame.node.find(key)) {
+    faults_.add(position, fmt::format("the key {} stands twice in one mapping, first in line {}: expected it once",
+                                      quoted(key), first->position.line));
+    return true;
+  }
+  return add_member(frame.node, {std::move(key), position, std::move(node)});
+}
+
+// libyaml compares each %TAG with all before it.
+bool few_directives(std::string_view text, Faults& faults) {
+  std::size_t line = 1, count = 0;
+  for (std::size_t at = 0; at < text.size(); ++at, ++line) {
+    if (text[at] == '%' && ++count > max_yaml_directives) {
+      faults.add({line, 1}, fmt::format("the file has more than {} YAML directives", max_yaml_directives));
+      return false;
+    }
+    at = text.find('\n', at);
+    if (at == std::string_view::npos) break;
+  }
+  return true;
+}
+
+// False when the text cannot be YAML at all, whatever its grammar.
+bool is_text(std::string_view text, Faults& faults) {
+  if (text.size() > max_file_bytes) {
+    faults.add({}, fmt::format("the file has {} bytes: expected at most {}", text.size(), max_file_bytes));
+    return false;
+  }
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    faults.add({}, fmt::format("the file has a NUL byte at offset {}: expected text in UTF-8", nul));
+    return false;
+  }
+  const auto broken = find_broken_utf8(text);
+  if (!broken) return true;
+  const std::string_view before = text.substr(0, *broken);
+  const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+  const std::size_t line_begin = line == 0 ? 0 : before.rfind('\n') + 1;
+  faults.add({line + 1, *broken - line_begin + 1},
+             fmt::format("the byte 0x{:02X} is no text: expected UTF-8", static_cast<unsigned char>(text[*broken])));
+  return false;
 }
 
 }  // namespace
@@ -275,42 +330,15 @@ const YamlMember* YamlNode::find(std::string_view key) const {
 }
 
 YamlNode read_yaml(std::string_view text, Faults& faults) {
-  if (text.size() > max_file_bytes) {
-    faults.add({}, fmt::format("the file has {} bytes: expected at most {}", text.size(), max_file_bytes));
-    return {};
+  if (!is_text(text, faults) || !few_directives(text, faults)) return {};
+  YamlEvents events(text);
+  Builder builder(events, faults);
+  while (events.next()) {
+    if (events.event().type == YAML_STREAM_END_EVENT) return builder.root();
+    if (!builder.take(events.event())) return {};
   }
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    faults.add({}, fmt::format("the file has a NUL byte at offset {}: expected text in UTF-8", nul));
-    return {};
-  }
-  Builder builder(faults);
-  if (const auto broken = find_broken_utf8(text)) {
-    const std::string_view before = text.substr(0, *broken);
-    const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
-    const std::size_t line_begin = line == 0 ? 0 : before.rfind('\n') + 1;
-    faults.add({line + 1, *broken - line_begin + 1},
-               fmt::format("the byte 0x{:02X} is no text: expected UTF-8", static_cast<unsigned char>(text[*broken])));
-    return {};
-  }
-  try {
-    std::istringstream in{std::string(text)};
-    YAML::Parser parser(in);
-    if (!parser.HandleNextDocument(builder)) return {};
-    std::optional<YamlNode> root = builder.take();
-    Faults ignored;
-    Builder second(ignored);
-    if (parser.HandleNextDocument(second)) {
-      faults.add({}, "the file has several YAML documents: expected one, without --- in between");
-      return {};
-    }
-    if (!root) return {};
-    locate_texts(*root, lines_of(text));
-    return *std::move(root);
-  } catch (const Refused& refused) {
-    faults.add(refused.position, refused.message);
-  } catch (const YAML::Exception& error) {
-    faults.add(position_of(error.mark), fmt::format("this is no valid YAML: {}", error.msg));
-  }
+  Fault problem = events.problem();
+  faults.add(problem.position, "this is no valid YAML: " + problem.message);
   return {};
 }
 

@@ -14,6 +14,7 @@ namespace kaapi::actions::workflow {
 inline constexpr std::size_t max_file_bytes = 512UL * 1024;            // of a workflow file or action.yml
 inline constexpr std::size_t max_yaml_depth = 50;                      // nested lists and mappings
 inline constexpr std::size_t max_yaml_members = 1'000;                 // of one mapping
+inline constexpr std::size_t max_yaml_directives = 100;                // lines that begin with %
 inline constexpr std::size_t max_yaml_nodes = 50'000;                  // after aliases are unfolded
 inline constexpr std::size_t max_yaml_text_bytes = 4UL * 1024 * 1024;  // of all texts, after aliases are unfolded
 

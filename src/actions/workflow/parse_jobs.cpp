@@ -33,7 +33,7 @@ Step read_step(Reader& reader, const YamlNode& node, const std::string& what, co
   step.position = node.position;
   step.condition.position = node.position;
   if (!reader.mapping(node, what, keys)) return step;
-  const auto at = [&](std::string_view key) { return fmt::format("{}.{}", what, key); };
+  const auto at = [&](std::string_view key) { return below(what, key); };
   const auto text = [&](std::string_view key, Place place, std::optional<Text>& into) {
     if (const YamlMember* m = node.find(key)) into = reader.text(m->value, at(key), place);
   };
@@ -150,7 +150,7 @@ void read_call(Reader& reader, const YamlNode& node, const std::string& what, Jo
 }
 
 void read_execution(Reader& reader, const YamlNode& node, const std::string& what, Job& job) {
-  const auto at = [&](std::string_view key) { return fmt::format("{}.{}", what, key); };
+  const auto at = [&](std::string_view key) { return below(what, key); };
   if (const YamlMember* m = node.find("runs-on")) {
     read_runs_on(reader, m->value, at("runs-on"), job);
   } else {
@@ -198,7 +198,7 @@ Job read_job(Reader& reader, const YamlMember& member) {
   const std::string what = fmt::format("jobs.{}", member.key);
   reader.check_id(job.id, member.position, "jobs");
   if (!reader.mapping(node, what, job_keys)) return job;
-  const auto at = [&](std::string_view key) { return fmt::format("{}.{}", what, key); };
+  const auto at = [&](std::string_view key) { return below(what, key); };
   if (const YamlMember* m = node.find("name")) job.name = reader.text(m->value, at("name"), Place::job_name);
   if (const YamlMember* m = node.find("needs")) job.needs = reader.plain_list(m->value, at("needs"));
   if (const YamlMember* m = node.find("if")) job.condition = reader.condition(m->value, at("if"), Place::job_if);

@@ -70,7 +70,7 @@ void check_excludes(Reader& reader, const YamlNode& node, const Matrix& matrix, 
 
 void read_lists(Reader& reader, const YamlNode& node, const std::string& what, Matrix& matrix) {
   for (const YamlMember& member : node.members) {
-    const std::string axis = fmt::format("{}.{}", what, member.key);
+    const std::string axis = below(what, member.key);
     const bool entries = member.key == "include" || member.key == "exclude";
     Data data = reader.data(member.value, axis, Place::job_strategy);
     if (data.kind != Data::Kind::list && !data.expression) {
@@ -160,7 +160,7 @@ std::optional<Permissions> read_permissions(Reader& reader, const YamlNode& node
   for (const YamlMember& member : node.members) {
     const YamlNode& value = member.value;
     const std::string_view text = value.kind == YamlKind::text ? std::string_view(value.text) : std::string_view();
-    const std::string where = fmt::format("{}.{}", what, member.key);
+    const std::string where = below(what, member.key);
     if (text == "none") {
       result.scopes[member.key] = Access::none;
     } else if (text == "write") {
@@ -178,7 +178,7 @@ std::optional<Container> read_container(Reader& reader, const YamlNode& node, st
   std::vector<std::string_view> keys = {"image", "env", "ports", "volumes", "options", "credentials"};
   if (service) keys.insert(keys.end(), {"entrypoint", "command"});
   Container result;
-  const auto at = [&](std::string_view key) { return fmt::format("{}.{}", what, key); };
+  const auto at = [&](std::string_view key) { return below(what, key); };
   if (node.kind == YamlKind::text) {
     std::optional<Text> image = reader.text(node, what, Place::job_container);
     if (!image) return std::nullopt;
@@ -216,7 +216,7 @@ std::vector<Container> read_services(Reader& reader, const YamlNode& node, std::
       reader.fault(member.position, fmt::format("{}: found more than {} services", what, max_services));
       break;
     }
-    const std::string where = fmt::format("{}.{}", what, member.key);
+    const std::string where = below(what, member.key);
     reader.check_id(member.key, member.position, where);
     std::optional<Container> service = read_container(reader, member.value, where, true);
     if (!service) continue;
@@ -229,7 +229,7 @@ std::vector<Container> read_services(Reader& reader, const YamlNode& node, std::
 Strategy read_strategy(Reader& reader, const YamlNode& node, std::string_view what) {
   static constexpr std::array<std::string_view, 3> keys = {"matrix", "fail-fast", "max-parallel"};
   Strategy result;
-  const auto at = [&](std::string_view key) { return fmt::format("{}.{}", what, key); };
+  const auto at = [&](std::string_view key) { return below(what, key); };
   if (!reader.mapping(node, what, keys)) return result;
   if (const YamlMember* m = node.find("fail-fast")) {
     result.fail_fast = reader.flag(m->value, at("fail-fast"), Place::job_strategy);

@@ -106,7 +106,7 @@ Input read_input(Reader& reader, const YamlMember& member, std::string_view what
   reader.check_id(input.name, member.position, what);
   const YamlNode& node = member.value;
   if (node.kind != YamlKind::null && !reader.mapping(node, what, keys)) return input;
-  const auto at = [&](std::string_view key) { return fmt::format("{}.{}", what, key); };
+  const auto at = [&](std::string_view key) { return below(what, key); };
   if (const YamlMember* m = node.find("description")) input.description = reader.plain(m->value, at("description"));
   if (const YamlMember* m = node.find("required")) input.required = reader.plain_flag(m->value, at("required"));
   if (const YamlMember* m = node.find("type"))
@@ -133,7 +133,7 @@ std::vector<Input> read_inputs(Reader& reader, const YamlNode& node, std::string
     return inputs;
   }
   for (const YamlMember& member : node.members) {
-    inputs.push_back(read_input(reader, member, fmt::format("{}.{}", what, member.key), call));
+    inputs.push_back(read_input(reader, member, below(what, member.key), call));
   }
   return inputs;
 }
@@ -251,7 +251,7 @@ void read_filters(Reader& reader, const YamlNode& node, Event& event) {
   for (const FilterKey& filter : filters) {
     const YamlMember* member = node.find(filter.key);
     if (member == nullptr || !is_one_of(keys, filter.key)) continue;
-    const std::string where = fmt::format("{}.{}", what, filter.key);
+    const std::string where = below(what, filter.key);
     std::optional<PatternList> list = reader.patterns(member->value, where);
     const bool ignore = filter.key.ends_with("-ignore");
     if (list && !ignore && !list->patterns.empty() &&

@@ -190,7 +190,7 @@ Variables Reader::variables(const YamlNode& node, std::string_view what, Place p
   }
   if (!any_mapping(node, what)) return result;
   for (const YamlMember& member : node.members) {
-    const std::string where = fmt::format("{}.{}", what, member.key);
+    const std::string where = below(what, member.key);
     if (member.key.empty()) fault(member.position, fmt::format("{}: a name is empty", what));
     std::optional<Text> value = text(member.value, where, place);
     if (value) result.list.push_back({member.key, *std::move(value)});
@@ -220,7 +220,7 @@ Data Reader::data(const YamlNode& node, std::string_view what, Place place) {
     case YamlKind::mapping:
       result.kind = Data::Kind::mapping;
       for (const YamlMember& member : node.members) {
-        result.members.push_back({member.key, data(member.value, fmt::format("{}.{}", what, member.key), place)});
+        result.members.push_back({member.key, data(member.value, below(what, member.key), place)});
       }
       return result;
   }

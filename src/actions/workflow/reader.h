@@ -25,6 +25,13 @@ inline constexpr std::size_t max_jobs = 256;
 inline constexpr std::size_t max_steps = 1'000;     // of one job
 inline constexpr std::size_t max_name_bytes = 100;  // of a job's or step's id
 
+// "jobs.build" and "env": "jobs.build.env". Made for every key that is read, so it formats nothing.
+inline std::string below(std::string_view what, std::string_view key) {
+  std::string path;
+  path.reserve(what.size() + 1 + key.size());
+  return path.append(what).append(1, '.').append(key);
+}
+
 class Reader {
  public:
   explicit Reader(Faults& faults) : faults_(faults) {}

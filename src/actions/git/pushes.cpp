@@ -89,7 +89,7 @@ void Pushes::end(const std::shared_ptr<Push>& push) {
   }
   if (row == 0) return;
   Result<std::vector<RefUpdate>> updates = applied(push->repository, push->approved);
-  if (!updates) return put_off(row);
+  if (!updates) return put_off(row, push->repository, push->approved);
   PushEvent event = event_of(push->repository, push->caller);
   event.updates = std::move(*updates);
   log_report(push->repository, deliver(row, event));

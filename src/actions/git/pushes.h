@@ -25,7 +25,8 @@
 namespace kaapi::actions::git {
 
 inline constexpr std::size_t max_push_refs = 1'000;  // of one push
-// What cannot be started now is tried again, after pauses that double, and given up at last.
+// What cannot be started now is tried again, after pauses that double, and given up at last. For the time of the
+// longest pause later pushes of the same ref wait for it.
 inline constexpr std::chrono::seconds first_push_retry{10}, longest_push_retry{600};
 inline constexpr std::chrono::hours push_retry_limit{24};
 
@@ -108,11 +109,14 @@ class Pushes {
   };
   // Tells the listener, after HEAD has followed the first branch.
   PushReport tell(const PushEvent& event);
-  // The same, and forgets the row, or keeps what is to be told again.
-  PushReport deliver(std::int64_t row, const PushEvent& event);
+  // The same, and forgets the row, or keeps what is to be told again. What an earlier row has of the same ref comes
+  // first: otherwise an old commit would be deployed over a new one.
+  PushReport deliver(std::int64_t row, PushEvent event);
+  // Takes those updates out of the event that must wait for earlier rows.
+  std::vector<RefUpdate> take_waiting(std::int64_t row, PushEvent& event) const;
   Result<std::int64_t> remember(const PushEvent& event, bool told);  // with mutex_ held
   void keep(std::int64_t row, const std::vector<RefUpdate>& updates);
-  void put_off(std::int64_t row);
+  void put_off(std::int64_t row, const std::string& repository, const std::vector<RefUpdate>& updates);
   bool forget(std::int64_t row);  // false: the row is still there
   bool stops();
   Result<std::vector<Left>> left();
@@ -134,6 +138,12 @@ class Pushes {
     Time told_at;
   };
   std::map<std::int64_t, Unkept> unkept_;
+  // Rows that were put off: since when, and what later ones of the same ref wait for, as "OWNER/NAME REF".
+  struct PutOff {
+    Time since;
+    std::set<std::string> places;
+  };
+  std::map<std::int64_t, PutOff> put_off_;
   bool again_ = false, stopping_ = false;
   std::condition_variable wake_;
   std::thread thread_;

@@ -87,6 +87,41 @@ TEST_F(PushesTest, WhatCannotBeDealtWithNowIsToldAgain) {
   EXPECT_EQ(rows(), 0);
 }
 
+// Otherwise the older one would be deployed last.
+TEST_F(PushesTest, ALaterPushOfTheSameBranchWaitsForAnEarlierOne) {
+  PushEvent event;
+  event.repository = "team/shop";
+  const std::string first = push("1"), second = push("2");
+  event.updates = {update(first)};
+  listener.full = true;
+  ASSERT_TRUE(pushes.publish(event));
+  listener.full = false;
+  event.updates = {update(second), {"refs/heads/other", std::string(no_commit), second, false}};
+  const Result<PushReport> report = pushes.publish(event);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->again.size(), 1U);
+  EXPECT_NE(report->lines.front().find("refs/heads/main: what an earlier push"), std::string::npos);
+  ASSERT_EQ(listener.events.back().updates.size(), 1U);
+  EXPECT_EQ(listener.events.back().updates.front().ref, "refs/heads/other");
+  EXPECT_EQ(pushes.recover(), 0U);
+  ASSERT_EQ(listener.events.size(), 4U);
+  EXPECT_EQ(listener.events[2].updates.front().after, first);
+  EXPECT_EQ(listener.events[3].updates.front().after, second);
+  EXPECT_EQ(rows(), 0);
+}
+
+TEST_F(PushesTest, ALaterPushDoesNotWaitForeverForWhatCannotBeDealtWith) {
+  PushEvent event;
+  event.repository = "team/shop";
+  event.updates = {update(push("1"))};
+  listener.full = true;
+  ASSERT_TRUE(pushes.publish(event));
+  all.clock.advance(longest_push_retry);
+  listener.full = false;
+  event.updates = {update(push("2"))};
+  EXPECT_TRUE(pushes.publish(event)->again.empty());
+}
+
 TEST_F(PushesTest, AThreadTellsAgainUntilItIsDealtWith) {
   pushes.start();
   {

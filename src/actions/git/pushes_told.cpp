@@ -20,6 +20,10 @@ std::string refs_of(const std::vector<RefUpdate>& updates) {
   return out;
 }
 
+std::string place_of(std::string_view repository, std::string_view ref) {
+  return fmt::format("{} {}", repository, ref);
+}
+
 }  // namespace
 
 void log_report(std::string_view repository, const PushReport& report) {
@@ -56,10 +60,35 @@ PushReport Pushes::tell(const PushEvent& event) {
   return listener_ == nullptr ? PushReport() : listener_->pushed(event);
 }
 
-PushReport Pushes::deliver(std::int64_t row, const PushEvent& event) {
+std::vector<RefUpdate> Pushes::take_waiting(std::int64_t row, PushEvent& event) const {
+  std::vector<RefUpdate> behind;
+  const Time long_ago = repositories_.now() - longest_push_retry;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(event.updates, [&](const RefUpdate& update) {
+    const std::string place = place_of(event.repository, update.ref);
+    const bool waits = std::any_of(put_off_.begin(), put_off_.lower_bound(row), [&](const auto& earlier) {
+      return earlier.second.since > long_ago && earlier.second.places.contains(place);
+    });
+    if (waits) behind.push_back(update);
+    return waits;
+  });
+  return behind;
+}
+
+PushReport Pushes::deliver(std::int64_t row, PushEvent event) {
+  std::vector<RefUpdate> behind = take_waiting(row, event);
   PushReport report;
   if (!event.updates.empty()) report = tell(event);
+  for (RefUpdate& update : behind) {
+    report.lines.push_back(
+        fmt::format("{}: what an earlier push of it starts comes first; it is tried again by itself", update.ref));
+    report.again.push_back(std::move(update));
+  }
   if (report.again.empty()) {
+    {
+      const std::lock_guard lock(mutex_);
+      put_off_.erase(row);
+    }
     // A row that cannot go is not told of again by this process.
     if (!forget(row)) return report;
     const std::lock_guard lock(mutex_);
@@ -71,14 +100,18 @@ PushReport Pushes::deliver(std::int64_t row, const PushEvent& event) {
       if (update.before == no_commit) update.all_paths = true;
     }
     keep(row, report.again);
-    put_off(row);
+    put_off(row, event.repository, report.again);
   }
   return report;
 }
 
-void Pushes::put_off(std::int64_t row) {
+void Pushes::put_off(std::int64_t row, const std::string& repository, const std::vector<RefUpdate>& updates) {
+  const Time now = repositories_.now();
   const std::lock_guard lock(mutex_);
   busy_.erase(row);
+  PutOff& entry = put_off_.try_emplace(row, PutOff{now, {}}).first->second;
+  entry.places.clear();
+  for (const RefUpdate& update : updates) entry.places.insert(place_of(repository, update.ref));
   again_ = true;
   wake_.notify_all();
 }
@@ -205,6 +238,8 @@ bool Pushes::tell_again(Left one) {
     log::error("git", "{} of {}: what could not be started in {} h is given up; kaapi repo replay {} REF starts it",
                refs_of(one.event.updates), one.event.repository, push_retry_limit.count(), one.event.repository);
     forget(one.row);
+    const std::lock_guard lock(mutex_);
+    put_off_.erase(one.row);
     return true;
   }
   const PushReport report = deliver(one.row, one.event);

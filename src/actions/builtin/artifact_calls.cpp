@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "actions/builtin/inputs.h"
 #include "actions/builtin/storage_calls.h"
@@ -81,12 +82,32 @@ Error exists_error(const NewArtifact& artifact) {
                     fmt::format("there is an artifact '{}' in this run already: {}", artifact.name, artifact.if_taken));
 }
 
+// What the platform has under that name, when it is these bytes: an answer was lost, and they were sent again.
+Result<std::optional<json::value>> kept_already(ActionHost& host, const NewArtifact& artifact,
+                                                const std::string& archive) {
+  const auto all = artifacts_of_run(host, host.job().run_id);
+  if (!all) return all.error();
+  const auto same_name = [&](const KnownArtifact& each) { return each.name == artifact.name; };
+  const auto found = std::find_if(all->begin(), all->end(), same_name);
+  const Result<std::string> digest = digest_of(archive);
+  if (!digest) return digest.error();
+  if (found == all->end() || found->digest != *digest) return std::optional<json::value>();
+  std::error_code failed;
+  const std::uintmax_t size = std::filesystem::file_size(archive, failed);
+  return std::optional<json::value>(json::object{{"id", found->id}, {"digest", found->digest}, {"size", size}});
+}
+
 Result<json::value> send(ActionHost& host, const NewArtifact& artifact, const std::string& archive) {
   std::string path = fmt::format("artifacts/{}?overwrite={}", percent_encode(artifact.name), artifact.overwrite);
   if (artifact.retention_days > 0) path += fmt::format("&retention_days={}", artifact.retention_days);
   const auto answer = host.put_file(path, archive);
   if (!answer) return answer.error();
-  if (answer->status == 409) return exists_error(artifact);
+  if (answer->status == 409) {
+    // Nobody had the name a moment ago.
+    auto kept = kept_already(host, artifact, archive);
+    if (!kept) return kept.error();
+    return *kept ? Result<json::value>(**std::move(kept)) : Result<json::value>(exists_error(artifact));
+  }
   if (answer->status != 201) return make_error(errc::unavailable, refusal(*answer));
   return parse_json(answer->body);
 }

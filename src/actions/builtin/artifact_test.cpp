@@ -110,6 +110,24 @@ TEST_F(ArtifactTest, ANameIsTakenOnceUnlessItIsOverwritten) {
   EXPECT_EQ(TestHost::content(host.in_workspace("got/a")), "2");
 }
 
+// As when the answer to the first sending was lost.
+TEST_F(ArtifactTest, WhatWasSentTwiceIsThereOnce) {
+  const auto honest = host.on_put;
+  host.on_put = [&](const std::string& path, const std::string& body) {
+    honest(path, body);
+    return honest(path, body);
+  };
+  host.write("a", "1");
+  EXPECT_EQ(upload({{"path", "a"}}), "") << host.text;
+  EXPECT_EQ(storage.artifacts.size(), 1U);
+  EXPECT_FALSE(host.outputs["artifact-id"].empty());
+  host.on_put = [&](const std::string& path, const std::string& body) {
+    honest(path, "another job was faster");
+    return honest(path, body);
+  };
+  EXPECT_THAT(upload({{"name", "b"}, {"path", "a"}}), HasSubstr("there is an artifact 'b' in this run already"));
+}
+
 TEST_F(ArtifactTest, PatternsIdsAndMerging) {
   for (const char* name : {"part-1", "part-2", "other"}) {
     host.write(fmt::format("up/{}.txt", name), name);

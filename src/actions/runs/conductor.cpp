@@ -74,7 +74,12 @@ Result<void> Conductor::load() {
   if (!unfinished->empty()) log::info(who, "{} runs that were not over go on", unfinished->size());
   const Result<std::vector<std::int64_t>> unannounced = store_->unannounced();
   if (!unannounced) return unannounced.error();
-  for (const std::int64_t id : *unannounced) to_announce_.push_back({id, "completed"});
+  for (const std::int64_t id : *unannounced) {
+    // Perhaps it was in the middle of that.
+    Result<std::set<std::string>> started = store_->started_after(id);
+    if (!started) return started.error();
+    to_announce_.push_back({id, "completed", 0, {}, std::move(*started)});
+  }
   Result<std::vector<ScheduledWorkflow>> schedules = store_->schedules();
   if (!schedules) return schedules.error();
   schedules_ = std::move(*schedules);

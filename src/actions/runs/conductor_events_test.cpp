@@ -105,6 +105,23 @@ TEST_F(ConductorEvents, AWorkflowRunThatCannotBeMadeIsTriedAgain) {
   EXPECT_THAT(runs(), SizeIs(3));
 }
 
+TEST_F(ConductorEvents, AWorkflowRunThatWasHalfMadeBeforeARestartIsMadeOnce) {
+  house.board.max_active_runs = 1;
+  house.open();
+  const std::string after = "{workflow_run: {workflows: [CD], types: [completed]}}";
+  house.push(house.source.add(
+      1, {{"a.yml", job_of("CD", "push")}, {"b.yml", job_of("B", after)}, {"c.yml", job_of("C", after)}}));
+  conductor().run_due();
+  house.complete(house.acquire().value());
+  conductor().run_due();
+  EXPECT_THAT(runs(), ElementsAre("CD", "B")) << "there is no room for more";
+  house.open();
+  house.complete(house.acquire().value());
+  conductor().run_due();
+  later();
+  EXPECT_THAT(runs(), ElementsAre("CD", "B", "C"));
+}
+
 TEST_F(ConductorEvents, ADispatchTellsWhatItStartedAlsoWhenNotAllOfIt) {
   const std::string bad =
       "name: Bad\nrun-name: ${{ fromJSON('{') }}\non: repository_dispatch\n"

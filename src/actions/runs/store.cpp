@@ -240,6 +240,20 @@ Result<void> Store::announced(std::int64_t run_id) {
   });
 }
 
+Result<std::set<std::string>> Store::started_after(std::int64_t run_id) {
+  return database_->read([&](Session& session) -> Result<std::set<std::string>> {
+    Statement query = session.query(
+        "SELECT later.workflow_path FROM runs AS run JOIN runs AS later ON later.repository = run.repository AND "
+        "later.id > run.id WHERE run.id = ?1 AND later.github ->> '$.event_name' = 'workflow_run' AND "
+        "later.github ->> '$.event.action' = 'completed' AND later.github ->> '$.event.workflow_run.id' = ?1 AND "
+        "later.github ->> '$.event.workflow_run.run_attempt' = run.data ->> '$.attempt'",
+        run_id);
+    std::set<std::string> paths;
+    while (query.step()) paths.emplace(query.text(0));
+    return paths;
+  });
+}
+
 Result<std::vector<std::int64_t>> Store::ended_before(Time time, std::size_t limit) {
   return database_->read([&](Session& session) {
     return ids(

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,8 @@ class Store {
   // Runs that ended and whose workflow_run event is still to be made.
   Result<std::vector<std::int64_t>> unannounced();
   Result<void> announced(std::int64_t run_id);
+  // Paths of the workflows that the end of the run's newest attempt has started.
+  Result<std::set<std::string>> started_after(std::int64_t run_id);
   Result<std::vector<std::int64_t>> ended_before(Time time, std::size_t limit);
   Result<void> remove(std::int64_t run_id);
 

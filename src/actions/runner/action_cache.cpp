@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "actions/runner/job_user.h"
 #include "actions/runner/process.h"
 #include "base/text.h"
 
@@ -40,7 +41,37 @@ Error stopped(const StopSource& stop) {
   return make_error(errc::cancelled, stop.reason());
 }
 
+// When it was used last is the folder's time.
+void mark_used(const std::string& folder) {
+  std::error_code failed;
+  fs::last_write_time(folder, fs::file_time_type::clock::now(), failed);
+}
+
+// What is in a folder, as far as it can be read; nothing of a link.
+std::vector<fs::path> folders_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code failed;
+  for (auto at = fs::directory_iterator(folder, failed); !failed && at != fs::directory_iterator();
+       at.increment(failed)) {
+    if (at->symlink_status(failed).type() == fs::file_type::directory) found.push_back(at->path());
+  }
+  return found;
+}
+
 }  // namespace
+
+void ActionCache::prune() const {
+  const auto long_ago = fs::file_time_type::clock::now() - action_kept_unused;
+  std::error_code failed;
+  for (const fs::path& owner : folders_in(folder_)) {
+    for (const fs::path& name : folders_in(owner)) {
+      for (const fs::path& commit : folders_in(name)) {
+        const auto used = fs::last_write_time(commit, failed);
+        if (!failed && used < long_ago) delete_folder(commit.string());
+      }
+    }
+  }
+}
 
 bool ActionCache::claim(const std::string& action, StopSource& stop) {
   std::unique_lock lock(mutex_);
@@ -151,9 +182,13 @@ Result<FetchedAction> ActionCache::fetch(std::string_view owner, std::string_vie
   const std::string of_action = fmt::format("{}/{}", lower(owner), lower(name));
   const FetchedAction action{fmt::format("{}/{}/{}", folder_, of_action, *commit), *commit};
   std::error_code failed;
-  if (fs::exists(action.folder, failed)) return action;
+  if (fs::exists(action.folder, failed)) {
+    mark_used(action.folder);
+    return action;
+  }
   if (!claim(of_action, stop)) return stopped(stop);
   const Result<void> done = download(url, action, stop);
+  if (done) prune();
   release(of_action);
   if (!done) return explained(done.error());
   return action;

@@ -141,8 +141,8 @@ TEST(Action, BuiltInOnesRunHere) {
   EXPECT_THAT(bad.completion.reason, HasSubstr("path is bad"));
 }
 
-TEST(Action, OthersAreFetchedByGitAndKept) {
-  const TestDirectory host;
+// An action owner/tool/sub, at the tag v1 of a git host that is a folder.
+std::string publish_tool(const TestDirectory& host) {
   const std::string repository = host.file("owner/tool");
   write_text(repository + "/sub/action.yml",
              "name: T\nruns: {using: composite, steps: [{run: 'echo v1 from tool', shell: sh}]}\n");
@@ -154,7 +154,14 @@ TEST(Action, OthersAreFetchedByGitAndKept) {
       "git config uploadpack.allowAnySHA1InWant true"};
   git.directory = repository;
   git.env = {fmt::format("PATH={}", std::getenv("PATH")), "HOME=" + host.path()};
-  ASSERT_EQ(run_process(git, never, StopLevel::none).value().exit_code, 0);
+  EXPECT_EQ(run_process(git, never, StopLevel::none).value().exit_code, 0);
+  return repository;
+}
+
+TEST(Action, OthersAreFetchedByGitAndKept) {
+  const TestDirectory host;
+  StopSource never;
+  const std::string repository = publish_tool(host);
   const TestDirectory kept;
   ActionCache cache("file://" + host.path(), kept.path());
   DirectActions actions(cache, never);
@@ -170,6 +177,29 @@ TEST(Action, OthersAreFetchedByGitAndKept) {
   EXPECT_THAT(cache.fetch("owner", "gone", "v1", never).error().message, HasSubstr("--actions-url"));
   EXPECT_FALSE(cache.fetch("owner", "tool", "--upload-pack=x", never));
   EXPECT_FALSE(cache.fetch("..", "tool", "v1", never));
+}
+
+TEST(Action, ThoseThatNobodyUsesGoWhenAnotherComes) {
+  namespace fs = std::filesystem;
+  const TestDirectory host, kept;
+  publish_tool(host);
+  StopSource never;
+  ActionCache cache("file://" + host.path(), kept.path());
+  const auto age = [](const std::string& folder, std::chrono::hours by) {
+    fs::last_write_time(folder, fs::file_time_type::clock::now() - by);
+  };
+  const std::string unused = kept.file("some/body/" + std::string(40, 'a'));
+  const std::string recent = kept.file("some/body/" + std::string(40, 'b'));
+  for (const std::string& folder : {unused, recent}) write_text(folder + "/action.yml", "x");
+  age(unused, action_kept_unused + std::chrono::hours(1));
+  age(recent, action_kept_unused - std::chrono::hours(1));
+  const auto tool = cache.fetch("owner", "tool", "v1", never);
+  ASSERT_TRUE(tool);
+  EXPECT_FALSE(fs::exists(unused));
+  EXPECT_TRUE(fs::exists(recent));
+  age(tool->folder, action_kept_unused + std::chrono::hours(1));
+  ASSERT_TRUE(cache.fetch("owner", "tool", "v1", never));
+  EXPECT_GT(fs::last_write_time(tool->folder), fs::file_time_type::clock::now() - std::chrono::hours(1)) << "used";
 }
 
 // A tag that moves: each time it is asked, it is another version.

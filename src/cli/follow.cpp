@@ -23,13 +23,6 @@ bool is_good(std::string_view conclusion) {
   return conclusion == "success" || conclusion == "skipped" || conclusion == "neutral";
 }
 
-// The length of "\x1b[1;31m" at the beginning of `text`: a color, which moves nothing on the screen; 0 for all else.
-std::size_t color_length(std::string_view text) {
-  if (!text.starts_with("\x1b[")) return 0;
-  const std::size_t end = text.find_first_not_of("0123456789;", 2);
-  return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
-}
-
 // The line of a log without the time at its beginning, "2026-07-01T09:30:00.000Z ".
 std::string_view without_time(std::string_view text) {
   constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd.dddZ ";
@@ -140,22 +133,6 @@ void FollowPrinter::line(std::string_view text) {
   out_ << text << '\n';
 }
 
-// Lines of a log may be colored; whatever else steers a terminal is taken out.
-std::string FollowPrinter::clean(std::string_view text) const {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    if (const std::size_t length = color_length(text.substr(i)); length > 0) {
-      if (colors_) out += text.substr(i, length);
-      i += length;
-      continue;
-    }
-    const char c = text[i++];
-    if (c == '\r' && i == text.size()) break;
-    out += c == '\t' ? std::string(1, c) : harmless(std::string_view(&c, 1));
-  }
-  return out;
-}
-
 std::string FollowPrinter::prefix(const Job& job) const {
   return jobs_.size() > 1 ? painted(job.name + " | ", Tone::faint, colors_) : std::string();
 }
@@ -215,17 +192,18 @@ std::optional<std::string> FollowPrinter::log_line(Job& job, std::string_view te
     return std::nullopt;
   }
   if (job.in_header) return std::nullopt;
-  if (!marked) return clean(text);
+  if (!marked) return terminal_line(text, colors_);
   const std::string_view rest = text.substr(end + 1);
   if (word == "group") {
     job.in_header = begins && rest.starts_with("Run ");
-    return job.in_header ? std::nullopt : std::optional(painted(clean(rest), Tone::strong, colors_));
+    return job.in_header ? std::nullopt : std::optional(painted(terminal_line(rest, colors_), Tone::strong, colors_));
   }
-  if (word == "error") return painted("error: " + clean(rest), Tone::bad, colors_);
+  if (word == "error") return painted("error: " + terminal_line(rest, colors_), Tone::bad, colors_);
   if (word == "warning" || word == "notice" || word == "debug") {
-    return painted(fmt::format("{}: {}", word, clean(rest)), word == "warning" ? Tone::busy : Tone::faint, colors_);
+    return painted(fmt::format("{}: {}", word, terminal_line(rest, colors_)),
+                   word == "warning" ? Tone::busy : Tone::faint, colors_);
   }
-  return clean(text);
+  return terminal_line(text, colors_);
 }
 
 void FollowPrinter::print_log(const actions::FollowEvent& event) {

@@ -48,7 +48,6 @@ class FollowPrinter {
   void print_end(const actions::FollowEvent& event);
   std::optional<std::string> log_line(Job& job, std::string_view text) const;
   std::string prefix(const Job& job) const;
-  std::string clean(std::string_view text) const;
   void line(std::string_view text);
 
   std::ostream& out_;

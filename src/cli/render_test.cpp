@@ -121,6 +121,12 @@ TEST(TableTest, TextsOfOthersCannotReachTheTerminal) {
   EXPECT_EQ(table({{{"a\x1b[2Jb\n"}}}, 0, true), "a?[2Jb?\n");
 }
 
+TEST(TableTest, LinesOfLogsKeepTabsAndColors) {
+  const std::string line = "\x1b[32mok\x1b[0m\tpkg\t0.1s\x1b[2J\r";
+  EXPECT_EQ(terminal_line(line, false), "ok\tpkg\t0.1s?[2J");
+  EXPECT_EQ(terminal_line(line, true), "\x1b[32mok\x1b[0m\tpkg\t0.1s?[2J");
+}
+
 TEST(TableTest, AlignsByCharactersNotBytes) {
   EXPECT_EQ(table({{{"\xc3\xa9"}, {"x"}}, {{"ab"}, {"y"}}}, 1, false), " \xc3\xa9   x\n ab  y\n");
   EXPECT_EQ(table({{{"1", Tone::plain, true}, {""}}, {{"22", Tone::plain, true}, {"z"}}}, 0, false), " 1\n22  z\n");

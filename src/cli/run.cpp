@@ -151,10 +151,10 @@ void print_run(const wire::DescribeRunResponse& answer, const Asked& asked) {
 }
 
 Result<void> print_log(Asked& asked, const std::string& run_id, const wire::Job& job, bool with_name) {
-  if (with_name) {
-    asked.out << painted(fmt::format("== {} ==", harmless(of(job.name))), Tone::strong, asked.surroundings.is_terminal)
-              << "\n";
-  }
+  const bool colors = asked.surroundings.is_terminal;
+  const char* const reset = colors ? "\x1b[0m" : "";
+  std::string unfinished;
+  if (with_name) asked.out << painted(fmt::format("== {} ==", harmless(of(job.name))), Tone::strong, colors) << "\n";
   wire::GetJobLogRequest request;
   request.repository = asked.repository;
   request.runId = run_id;
@@ -163,18 +163,19 @@ Result<void> print_log(Asked& asked, const std::string& run_id, const wire::Job&
   while (true) {
     const auto part = asked.client.call<wire::GetJobLog>(request);
     if (!part) return part.error();
-    const std::string text = of(part->text);
-    if (text.empty()) return ok();
-    // Lines of a job: what its programs printed, without what would move the terminal's cursor.
-    std::string_view rest = text;
-    while (!rest.empty()) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      asked.out << harmless(rest.substr(0, end));
-      if (end < rest.size()) asked.out << "\n";
-      rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (of(part->text).empty()) break;
+    // A part may end within a line.
+    unfinished += *part->text;
+    std::size_t begin = 0;
+    for (std::size_t end = unfinished.find('\n'); end != std::string::npos; end = unfinished.find('\n', begin)) {
+      asked.out << terminal_line(std::string_view(unfinished).substr(begin, end - begin), colors) << reset << "\n";
+      begin = end + 1;
     }
+    unfinished.erase(0, begin);
     request.offset = part->nextOffset;
   }
+  asked.out << terminal_line(unfinished, colors) << (unfinished.empty() ? "" : reset);
+  return ok();
 }
 
 }  // namespace

@@ -29,12 +29,34 @@ std::string_view code_of(Tone tone) {
   return "";
 }
 
+// The length of "\x1b[1;31m" at the beginning of `text`: a color, which moves nothing on the screen; 0 for all else.
+std::size_t color_length(std::string_view text) {
+  if (!text.starts_with("\x1b[")) return 0;
+  const std::size_t end = text.find_first_not_of("0123456789;", 2);
+  return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
+}
+
 }  // namespace
 
 std::string harmless(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20U || c == 0x7F) c = '?';
+  }
+  return out;
+}
+
+std::string terminal_line(std::string_view text, bool colors) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    if (const std::size_t length = color_length(text.substr(i)); length > 0) {
+      if (colors) out += text.substr(i, length);
+      i += length;
+      continue;
+    }
+    const char c = text[i++];
+    if (c == '\r' && i == text.size()) break;
+    out += c == '\t' ? std::string(1, c) : harmless(std::string_view(&c, 1));
   }
   return out;
 }

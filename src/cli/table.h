@@ -28,4 +28,8 @@ std::string table(const std::vector<Row>& rows, std::size_t indent, bool colors)
 // The same text without control characters.
 std::string harmless(std::string_view text);
 
+// A line of a job's log: it may have tabs, and colors, which are left out unless `colors`. Whatever else would steer a
+// terminal becomes '?'.
+std::string terminal_line(std::string_view text, bool colors);
+
 }  // namespace kaapi::cli

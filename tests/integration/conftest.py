@@ -9,6 +9,7 @@ import harness
 
 BUSYBOX_IMAGE = "kaapi-test/busybox:1"
 BACKEND_IMAGE = "kaapi-test/backend:1"
+GIT_IMAGE = "kaapi-test/git:1"
 
 
 def built(image, context):
@@ -25,6 +26,20 @@ def busybox_image(tmp_path_factory):
     (context / "Dockerfile").write_text(
         'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\nCMD ["/bin/sh"]\n')
     yield from built(BUSYBOX_IMAGE, context)
+
+
+@pytest.fixture(scope="session")
+def git_image(tmp_path_factory, busybox_image):
+    """This machine's git, with what it is linked to, beside busybox."""
+    context = tmp_path_factory.mktemp("git")
+    programs = ["/usr/bin/git", "/usr/lib/git-core/git-remote-http"]
+    linked = harness.run(["ldd", *programs]).stdout.split()
+    for path in {*programs, *(word for word in linked if word.startswith("/") and not word.endswith(":"))}:
+        target = context / "root" / path.removeprefix("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    (context / "Dockerfile").write_text(f"FROM {busybox_image}\nCOPY root /\nENV PATH=/bin:/usr/bin\n")
+    yield from built(GIT_IMAGE, context)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Docker in jobs: what workflows do with it works, and none of the ways by which Docker's socket makes its user root does. Runs as root, as the
 platform does where jobs have users of their own."""
 
+import re
+
 import harness
 import pipeline
 import pytest
@@ -107,6 +109,28 @@ echo "inside as $(id -u) in $PWD" && echo kept > from-inside
     # The script is in the log too.
     assert [line for line in lines_of(log) if line.endswith(" is what the platform says inside")], log
     assert "known by one address" in lines_of(log), log
+
+
+def test_git_in_a_job_container_pushes_what_checkout_may(team, git_image):
+    log, conclusion = run_workflow(team, f"""
+on: {{push: {{branches: [other]}}}}
+jobs:
+  docker:
+    runs-on: ubuntu-latest
+    container: {git_image}
+    defaults: {{run: {{shell: sh}}}}
+    permissions: {{contents: write}}
+    steps:
+      - uses: actions/checkout@v6
+      - run: |
+          echo new > from-inside
+          git add from-inside
+          git -c user.name=ci -c user.email=ci@example.com commit --quiet -m "From inside"
+          git push --quiet origin HEAD:refs/heads/from-inside
+          git ls-remote origin refs/heads/from-inside | sed 's/^/there is /'
+""")
+    assert conclusion == "success", log
+    assert re.search(r"there is [0-9a-f]{40}\s+refs/heads/from-inside", log), log
 
 
 def test_an_action_in_a_container_reaches_the_platform(team, busybox_image):

@@ -47,7 +47,7 @@ class ActionHost {
   // A path as the job's steps know it, absolute and normal, for this action to open: a container of the job has the
   // job's folders under other names. Error: `Invalid`, for what is in the container alone; says which folders are not.
   virtual Result<std::string> host_path(std::string_view path) const = 0;
-  // The other way round: a path of the host for the steps that follow.
+  // The other way round: a path of the host, or a URL of the platform, for the steps that follow.
   virtual std::string job_path(std::string_view path) const = 0;
 
   virtual void set_output(std::string_view name, std::string_view value) = 0;

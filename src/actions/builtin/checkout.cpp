@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <set>
 
 #include "actions/builtin/actions.h"
 #include "actions/builtin/checkout_plan.h"
@@ -263,8 +264,12 @@ Result<void> persist_credentials(ActionHost& host, const Checkout& checkout, con
   fs::remove(path, ignored);  // of an earlier step
   if (!checkout.persist || checkout.token.empty()) return ok();
   host.save_state("directory", checkout.directory);
-  const std::string text =
-      fmt::format("[http \"{}/\"]\n\textraheader = {}\n", checkout.source.server, checkout.header());
+  // git of a container of the job knows the platform by another address.
+  std::string text;
+  for (const std::string& server :
+       std::set<std::string>{checkout.source.server, host.job_path(checkout.source.server)}) {
+    text += fmt::format("[http \"{}/\"]\n\textraheader = {}\n", server, checkout.header());
+  }
   if (const auto written = write_file(path, text, O_EXCL); !written) return written;
   if (!checkout.submodules) return ok();
   const auto below = git.must(

@@ -219,6 +219,14 @@ TEST_F(CheckoutTest, TheTokenIsKeptForLaterStepsUntilTheEnd) {
   EXPECT_EQ(in_checkout("git config --get " + key + " || echo none"), "none");
 }
 
+TEST_F(CheckoutTest, TheTokenIsKeptForContainersToo) {
+  host.mounts["http://172.18.0.1:4566"] = "file://" + host.file("server");
+  host.mounts["/__w"] = host.workspace();
+  ASSERT_EQ(run(), "") << host.text;
+  EXPECT_EQ(in_checkout("git config --get-urlmatch http.extraheader http://172.18.0.1:4566/git/kaapi/app.git"),
+            "AUTHORIZATION: basic " + base64_encode("x-access-token:job-token-of-the-test"));
+}
+
 TEST_F(CheckoutTest, SaysWhatIsWrongWithAnInput) {
   EXPECT_EQ(run({{"clean", "yes"}}), "the input 'clean' is true or false, not 'yes'");
   EXPECT_THAT(run({{"fetch-depth", "-1"}}), HasSubstr("'fetch-depth' is a whole number from 0"));

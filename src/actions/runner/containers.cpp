@@ -394,6 +394,12 @@ void JobContainers::for_network(Texts& env) const {
     const bool no_proxy = name == "no_proxy" || name == "NO_PROXY";
     value = no_proxy ? fmt::format("{},{}", value, relay_->host()) : relay_->translate(value);
   }
+  // The remotes of checkouts have the platform's address as this machine knows it.
+  const auto given = env.find("GIT_CONFIG_COUNT");
+  const std::int64_t count = given == env.end() ? 0 : parse_number(given->second).value_or(0);
+  env[fmt::format("GIT_CONFIG_KEY_{}", count)] = fmt::format("url.{}/.insteadOf", relay_->url());
+  env[fmt::format("GIT_CONFIG_VALUE_{}", count)] = job_.place.server_url + "/";
+  env["GIT_CONFIG_COUNT"] = fmt::format("{}", count + 1);
 }
 
 std::string JobContainers::to_inside(std::string_view text) const {

@@ -51,7 +51,8 @@ class JobContainers {
   // The other way round: a path of the job's container, or of the host, as the host has it. Error: `Invalid`, for what
   // is in the container alone; says what is not.
   Result<std::string> to_host(std::string_view path) const;
-  // Variables for a container of the job's network: URLs of the platform as it reaches them, and no proxy in between.
+  // Variables for a container of the job's network: URLs of the platform as it reaches them, for git as well, and no
+  // proxy in between.
   void for_network(Texts& env) const;
   // An image that was built for this job, and goes with it.
   void note_image(std::string image) { images_.push_back(std::move(image)); }

@@ -62,6 +62,10 @@ Result<runner::RunnerConfig> config_of(const RunnerCommand& command) {
   const Result<std::string> token = read_token(command.token_file);
   if (!token) return token.error();
   config.token = *token;
+  config.renewed_token = [path = command.token_file] {
+    const Result<std::string> newer = read_token(path);
+    return newer ? *newer : std::string();
+  };
   config.name = command.name;
   std::array<char, 256> host{};
   if (config.name.empty() && ::gethostname(host.data(), host.size() - 1) == 0) config.name = host.data();

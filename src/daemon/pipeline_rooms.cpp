@@ -223,10 +223,11 @@ void PipelineRooms::stop() {
 }
 
 std::size_t PipelineRooms::jobs_of_runner() const {
+  std::size_t jobs = 0;
   for (const runs::RunnerView& runner : conductor_->runners()) {
-    if (runner.name == local_runner) return runner.jobs.size();
+    if (runner.name == local_runner) jobs += runner.jobs.size();
   }
-  return 0;
+  return jobs;
 }
 
 void PipelineRooms::tidy() {

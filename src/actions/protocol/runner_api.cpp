@@ -28,7 +28,8 @@ Result<Annotation> annotation_from(const json::value& value) {
 json::value to_json(const Acquire& acquire) {
   return json::object{{"name", acquire.name},
                       {"labels", json::value_from(acquire.labels)},
-                      {"running", json::value_from(acquire.running)}};
+                      {"running", json::value_from(acquire.running)},
+                      {"id", acquire.id}};
 }
 
 Result<Acquire> acquire_from(const json::value& value) {
@@ -37,6 +38,7 @@ Result<Acquire> acquire_from(const json::value& value) {
   fields.read("name", acquire.name);
   fields.read("labels", acquire.labels);
   fields.read("running", acquire.running);
+  fields.read("id", acquire.id);
   if (const Result<void> done = fields.done(); !done) return done.error();
   return acquire;
 }

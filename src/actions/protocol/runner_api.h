@@ -53,6 +53,7 @@ struct Acquire {
   std::string name;                   // of the runner
   std::vector<std::string> labels;    // "ubuntu-latest", "self-hosted", "linux", "x64"
   std::vector<std::int64_t> running;  // ids of jobs that it is at
+  std::string id{};                   // of its work folder: the same after a restart, and no other runner's
 };
 
 // "completed" steps have a conclusion and, before continue-on-error, an outcome.

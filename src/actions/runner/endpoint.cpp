@@ -16,6 +16,11 @@ Result<ServerAddress> parse_server_address(std::string_view url) {
                                                  url));
   }
   std::string_view host = url.substr(scheme.size());
+  if (host.find_first_of("/?#@ ") != std::string_view::npos) {
+    return make_error(errc::invalid, fmt::format("the platform's address '{}' must be http://HOST:PORT, with nothing "
+                                                 "behind it",
+                                                 url));
+  }
   ServerAddress address;
   address.url = url;
   const std::size_t bracket = host.rfind(']');
@@ -29,7 +34,7 @@ Result<ServerAddress> parse_server_address(std::string_view url) {
     host = host.substr(0, colon);
   }
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host.empty() || host.find_first_of("/?#@ ") != std::string_view::npos) {
+  if (host.empty()) {
     return make_error(errc::invalid, fmt::format("the platform's address '{}' must be http://HOST:PORT", url));
   }
   address.endpoint.host = host;

@@ -216,13 +216,14 @@ Result<std::optional<Sandbox>> sandbox_of(const JobChildConfig& config, const st
   return std::optional(std::move(*made));
 }
 
-// `docker`: nullptr where all that is left there has been removed.
-void clean_up(const std::string& folder, const std::optional<JobUser>& user, bool orderly, JobDocker* docker) {
-  if (user) {
-    end_processes_of(*user);
-    delete_files_of(*user);
+// `config`: nullptr for what an earlier runner has left. `docker`: nullptr where all that is left there has been
+// removed.
+void clean_up(const std::string& folder, const JobChildConfig* config, bool orderly, JobDocker* docker) {
+  if (config != nullptr && config->user) {
+    // Of a sandbox the kernel has ended all with the first one.
+    if (!config->sandbox) end_processes_of(*config->user);
+    delete_files_of(*config->user);
   }
-  // Of a sandbox the kernel has ended all with the first one.
   if (!orderly) end_processes_in(folder);
   if (docker != nullptr) docker->close();
   unmount(folder);
@@ -249,7 +250,7 @@ JobChildEnd run_job_child(const JobChildConfig& config, const JobMessage& messag
   const std::string id = fmt::format("{}", message.job_id);
   const std::string folder = fmt::format("{}/job-{}", config.work_folder, id);
   const auto cannot = [&](const std::string& why, JobDocker* docker) {
-    clean_up(folder, config.user, true, docker);
+    clean_up(folder, &config, true, docker);
     return JobChildEnd{false, why};
   };
   if (const Result<void> made = make_job_folder(folder, config); !made) return cannot(made.error().message, nullptr);
@@ -266,7 +267,7 @@ JobChildEnd run_job_child(const JobChildConfig& config, const JobMessage& messag
     const auto limit = std::chrono::seconds(message.timeout_s) + cancel_grace + std::chrono::minutes(1);
     end = judge(child.wait(limit));
   }
-  clean_up(folder, config.user, end.delivered, &*docker);
+  clean_up(folder, &config, end.delivered, &*docker);
   return end;
 }
 
@@ -276,7 +277,7 @@ void clean_up_after_all(const std::string& work_folder) {
   for (const auto& entry : fs::directory_iterator(work_folder, failed)) {
     const bool folder = entry.symlink_status(failed).type() == fs::file_type::directory;
     if (!folder || !entry.path().filename().string().starts_with("job-")) continue;
-    clean_up(entry.path().string(), std::nullopt, false, nullptr);
+    clean_up(entry.path().string(), nullptr, false, nullptr);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -33,18 +34,24 @@ Result<std::string> read_all(int descriptor, std::size_t limit) {
   }
 }
 
-// Turns SIGTERM and SIGINT into a cancellation, and a second one into the end.
+// Sent by the kernel when the runner dies: nobody looks after the job any more.
+constexpr int runner_died = SIGHUP;
+
+// Turns SIGTERM and SIGINT into a cancellation, and a second one, or the runner's death, into the end.
 class SignalWatch {
  public:
   explicit SignalWatch(StopSource& stop) {
     ::sigemptyset(&signals_);
-    for (const int number : {SIGTERM, SIGINT, SIGUSR1}) ::sigaddset(&signals_, number);
+    for (const int number : {SIGTERM, SIGINT, SIGUSR1, runner_died}) ::sigaddset(&signals_, number);
     ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     thread_ = std::thread([this, &stop] {
       for (int number = 0; ::sigwait(&signals_, &number) == 0 && number != SIGUSR1;) {
         const bool again = stop.level() != StopLevel::none;
-        stop.raise(again ? StopLevel::kill : StopLevel::cancel, "the runner was stopped");
+        if (number == runner_died) orphaned_ = true;
+        const bool at_once = again || orphaned_;
+        stop.raise(at_once ? StopLevel::kill : StopLevel::cancel,
+                   orphaned_ ? "the runner died" : "the runner was stopped");
       }
     });
   }
@@ -52,11 +59,15 @@ class SignalWatch {
     ::pthread_kill(thread_.native_handle(), SIGUSR1);
     thread_.join();
   }
+  // The runner has died.
+  bool orphaned() const { return orphaned_; }
+
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
  private:
   sigset_t signals_{};
+  std::atomic<bool> orphaned_ = false;
   std::thread thread_;
 };
 
@@ -104,8 +115,7 @@ int run_job_process(BuiltInFinder find_builtin) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // No step may hold the line to the runner.
   ::fcntl(action_socket, F_SETFD, FD_CLOEXEC);
-  // The runner's death ends its jobs.
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+  ::prctl(PR_SET_PDEATHSIG, runner_died, 0, 0, 0);
   adopt_orphans();
   const Result<Input> input = read_input();
   if (!input) return broken(input.error());
@@ -127,6 +137,8 @@ int run_job_process(BuiltInFinder find_builtin) {
   if (const char* path = std::getenv("PATH"); path != nullptr && *path != '\0') tools.base_path = path;
   const Completion completion = run_job(input->message, input->place, tools, reports);
   end_descendants();
+  // The platform misses the runner, and starts the job again elsewhere: it was not cancelled.
+  if (signals.orphaned()) return job_lost;
   const Result<void> delivered = (*channel)->finish(completion);
   return delivered ? job_delivered : job_lost;
 }

@@ -25,6 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t max_status_bytes = 64UL * 1024;
 constexpr std::size_t max_environ_bytes = 4UL * 1024 * 1024;
 
 // Those of a named user are the administrator's choice: who is not in the docker group gets no Docker.
@@ -84,8 +85,58 @@ bool become(const JobUser& user) {
          ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
 }
 
+namespace {
+
+// Runners in containers of this machine take the same users, without knowing of each other: what has another network
+// than this process is not ours.
+struct ProcessesOf {
+  std::vector<pid_t> ours;
+  bool others = false;
+};
+
+bool runs_as(const fs::path& process, uid_t uid) {
+  const Result<std::string> status = read_file((process / "status").string(), max_status_bytes);
+  if (!status || status->find("\nState:\tZ") != std::string::npos) return false;
+  const std::size_t at = status->find("\nUid:\t");
+  if (at == std::string::npos) return false;
+  const std::size_t begin = at + std::string_view("\nUid:\t").size();
+  return parse_number(status->substr(begin, status->find('\t', begin) - begin)) == static_cast<std::int64_t>(uid);
+}
+
+ProcessesOf processes_of(uid_t uid) {
+  std::error_code failed;
+  const fs::path own_network = fs::read_symlink("/proc/self/ns/net", failed);
+  ProcessesOf found;
+  for (auto at = fs::directory_iterator("/proc", failed); !failed && at != fs::directory_iterator();
+       at.increment(failed)) {
+    const auto process = parse_number(at->path().filename().string());
+    if (!process || !runs_as(at->path(), uid)) continue;
+    std::error_code gone;
+    const fs::path network = fs::read_symlink(at->path() / "ns/net", gone);
+    if (!gone && network != own_network) {
+      found.others = true;
+    } else {
+      found.ours.push_back(static_cast<pid_t>(*process));
+    }
+  }
+  return found;
+}
+
+// One after the other: those that begin meanwhile are found by the next look.
+void end_one_by_one(uid_t uid) {
+  constexpr int looks = 100;
+  for (int look = 0; look < looks; ++look) {
+    const std::vector<pid_t> ours = processes_of(uid).ours;
+    if (ours.empty()) return;
+    for (const pid_t process : ours) ::kill(process, SIGKILL);
+  }
+}
+
+}  // namespace
+
 void end_processes_of(const JobUser& user) {
   if (!user.own) return;
+  if (processes_of(user.uid).others) return end_one_by_one(user.uid);
   const pid_t child = ::fork();
   if (child == 0) {
     // As that user, everybody but this process itself is its own.

@@ -10,12 +10,15 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "actions/docker/engine_api.h"
 #include "actions/protocol/runner_api.h"
 #include "actions/runner/process.h"
 #include "actions/runner/sandbox.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -81,6 +84,32 @@ std::string aws_client() {
   return {};
 }
 
+// Made with the folder, which one runner has at a time.
+Result<std::string> id_of(const std::string& work_folder) {
+  constexpr std::size_t digits = 16;
+  const std::string path = work_folder + "/.id";
+  if (const Result<std::string> kept = read_file(path, digits + 1); kept && trim(*kept).size() == digits) {
+    return std::string(trim(*kept));
+  }
+  SecureIds ids;
+  std::string id = ids.hex(digits);
+  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const std::string text = id + "\n";
+  if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return file_error("write", path);
+  }
+  return id;
+}
+
+// Jobs that want it fail by themselves, and others do not need it.
+void warn_of_docker() {
+  const char* host = std::getenv("DOCKER_HOST");
+  const auto engine = docker::engine_at(host == nullptr ? "" : host);
+  if (!engine || engine->unix_path.empty() || ::access(engine->unix_path.c_str(), R_OK | W_OK) == 0) return;
+  log::warn("runner", "jobs have no Docker here, so none with containers runs: {}: {}", engine->unix_path,
+            std::strerror(errno));
+}
+
 Result<void> check_shared(const std::string& folder, const std::string& work_folder) {
   const std::string plain = std::filesystem::path(folder).lexically_normal().string();
   const bool whole = plain == "/" || (work_folder + "/").starts_with(plain + "/");
@@ -127,7 +156,8 @@ struct Supervisor::Answer {
   std::string body;
 };
 
-Supervisor::Supervisor(RunnerConfig config) : config_(std::move(config)), client_(config_.server.endpoint) {}
+Supervisor::Supervisor(RunnerConfig config)
+    : config_(std::move(config)), token_(config_.token), client_(config_.server.endpoint) {}
 
 Supervisor::~Supervisor() {
   stop();
@@ -142,6 +172,10 @@ Result<void> Supervisor::start() {
     return make_error(errc::conflict, fmt::format("another runner works in {}: give this one its own with --work",
                                                   config_.work_folder));
   }
+  Result<std::string> id = id_of(config_.work_folder);
+  if (!id) return id.error();
+  id_ = std::move(*id);
+  warn_of_docker();
   std::vector<JobChildConfig> slots;
   for (std::size_t number = 0; number < config_.slots; ++number) {
     Result<SlotUser> user = slot_user(config_.job_user);
@@ -306,12 +340,15 @@ std::optional<JobMessage> Supervisor::acquire(std::chrono::milliseconds& wait) {
   Acquire what;
   what.name = config_.name;
   what.labels = config_.labels;
+  what.id = id_;
+  std::string token;
   {
     const std::lock_guard lock(mutex_);
+    token = token_;
     what.running.assign(running_.begin(), running_.end());
   }
   const std::optional<Answer> answer =
-      ask(post(fmt::format("{}acquire", runner_api_path), config_.token, json::serialize(to_json(what))));
+      ask(post(fmt::format("{}acquire", runner_api_path), token, json::serialize(to_json(what))));
   std::string trouble;
   if (answer && answer->status != 0 && answer->status < 500) {
     const std::lock_guard lock(mutex_);
@@ -338,6 +375,10 @@ std::optional<JobMessage> Supervisor::acquire(std::chrono::milliseconds& wait) {
     said.status = answer->status;
     said.body = answer->body;
     trouble = answer->status == 0 ? answer->body : answer_text(said);
+    if (answer->status == 401 && renew_token(token)) {
+      wait = std::chrono::milliseconds(0);
+      return std::nullopt;
+    }
     if (answer->status == 401) trouble += "; is the token file the one that the platform wrote?";
   }
   wait = std::clamp(wait * 2, acquire_retry_min, acquire_retry_max);
@@ -346,6 +387,16 @@ std::optional<JobMessage> Supervisor::acquire(std::chrono::milliseconds& wait) {
     log::warn("runner", "no jobs from {}: {}; trying again", config_.server.url, trouble);
   }
   return std::nullopt;
+}
+
+bool Supervisor::renew_token(const std::string& refused) {
+  if (!config_.renewed_token) return false;
+  std::string newer = config_.renewed_token();
+  const std::lock_guard lock(mutex_);
+  if (newer.empty() || newer == refused) return token_ != refused;
+  log::info("runner", "the runner token was refused, and there is a newer one now");
+  token_ = std::move(newer);
+  return true;
 }
 
 void Supervisor::run(const JobChildConfig& slot, const JobMessage& message) {

@@ -28,6 +28,7 @@ inline constexpr std::chrono::milliseconds acquire_retry_min{200}, acquire_retry
 struct RunnerConfig {
   ServerAddress server;
   std::string token;                                // Bearer for acquire
+  std::function<std::string()> renewed_token;       // asked when that is refused; empty: there is no newer one
   std::string name;                                 // shown with its jobs
   std::vector<std::string> labels;                  // what it offers; see default_labels()
   std::map<std::string, std::string> label_images;  // of those: jobs run in a container of that image
@@ -82,11 +83,15 @@ class Supervisor {
   void run(const JobChildConfig& slot, const JobMessage& message);
   void look_whether_alone();
   bool leaves();
+  // Whether there is another token than the one that was refused.
+  bool renew_token(const std::string& refused);
   void refuse_job(const json::value& message, const std::string& reason);
   void report_broken(const JobMessage& message, const std::string& reason);
   bool stopping() const { return stop_.level() != StopLevel::none; }
 
   const RunnerConfig config_;
+  std::string id_;     // see Acquire
+  std::string token_;  // guarded by mutex_
   StopSource stop_;
   http::Client client_;
   std::unique_ptr<ActionCache> actions_;

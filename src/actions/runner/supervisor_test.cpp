@@ -202,6 +202,35 @@ TEST(Supervisor, TellsOfAJobProcessThatDies) {
   EXPECT_THAT(completion->reason, HasSubstr("signal 9"));
 }
 
+// The platform shall start it again, which it does not with what was cancelled. The kernel sends SIGHUP when the runner
+// dies.
+TEST(Supervisor, AJobWhoseRunnerDiesIsNotCancelled) {
+  Rig rig;
+  rig.start();
+  rig.platform.offer(message_of(job_of("- run: echo ready; exec tail -f /dev/null\n- if: always()\n  run: echo tidy")));
+  ASSERT_TRUE(rig.platform.wait([&] { return rig.platform.log.find(" ready\n") != std::string::npos; }));
+  for (const pid_t process : job_processes()) ::kill(process, SIGHUP);
+  rig.supervisor->stop();
+  EXPECT_FALSE(rig.platform.completion);
+  EXPECT_EQ(rig.platform.log_text().find("\ntidy\n"), std::string::npos);
+}
+
+TEST(Supervisor, ARunnerIsTheSameAfterARestart) {
+  Rig rig;
+  rig.start();
+  ASSERT_TRUE(rig.platform.wait([&] { return !rig.platform.acquires.empty(); }));
+  rig.supervisor->stop();
+  const std::size_t before = rig.platform.acquires.size();
+  rig.supervisor.reset();
+  Rig other;
+  other.start();
+  ASSERT_TRUE(other.platform.wait([&] { return !other.platform.acquires.empty(); }));
+  rig.start();
+  ASSERT_TRUE(rig.platform.wait([&] { return rig.platform.acquires.size() > before; }));
+  EXPECT_EQ(rig.platform.acquires.front().id, rig.platform.acquires.back().id);
+  EXPECT_NE(rig.platform.acquires.front().id, other.platform.acquires.front().id);
+}
+
 TEST(Supervisor, JobsOfTwoRunnersAreNotOneUsers) {
   const Result<SlotUser> one = slot_user("auto");
   const Result<SlotUser> other = slot_user("auto");

@@ -33,6 +33,11 @@ bool inside_group(const Run& run, const Job& job, const std::string& name) {
   return false;
 }
 
+// Jobs that were given away before runners had ids go by the name alone.
+bool is_with(const Job& job, const Acquire& runner) {
+  return job.runner == runner.name && (job.runner_id.empty() || job.runner_id == runner.id);
+}
+
 }  // namespace
 
 std::optional<std::string> Board::full() const {
@@ -84,7 +89,7 @@ bool Board::report(const Acquire& runner, Time now) {
     // Not range-for: what is lost may be started again, which adds a job.
     for (std::size_t i = 0; i < active.run.jobs.size(); ++i) {
       Job& job = active.run.jobs[i];
-      if (!with_runner(job) || job.runner != runner.name) continue;
+      if (!with_runner(job) || !is_with(job, runner)) continue;
       if (std::find(runner.running.begin(), runner.running.end(), job.id) != runner.running.end()) {
         job.heard = now;
         job.disowned = false;
@@ -112,19 +117,20 @@ Board::Place Board::next_for(const std::vector<std::string>& labels) {
   return full ? Place() : next;
 }
 
-Board::Place Board::acquire(const std::string& runner, const std::vector<std::string>& labels, Time now) {
-  Place next = next_for(labels);
+Board::Place Board::acquire(const Acquire& runner, Time now) {
+  Place next = next_for(runner.labels);
   // One whose environment does not let it go any more is queued no longer, so that this ends.
   while (next.job != nullptr && !may_enter_environment(next.active->run, *next.job, facts_, now)) {
     open_.insert(next.active->run.id);
     settle(now);
-    next = next_for(labels);
+    next = next_for(runner.labels);
   }
   if (next.job == nullptr) return {};
   Job& job = *next.job;
   job.status = Status::in_progress;
-  job.reason = fmt::format("runs on {}", runner);
-  job.runner = runner;
+  job.reason = fmt::format("runs on {}", runner.name);
+  job.runner = runner.name;
+  job.runner_id = runner.id;
   job.contacted = false;
   job.disowned = false;
   job.started = job.heard = now;

@@ -29,6 +29,7 @@ struct BoardSettings {
   Duration lost_after = runner_lost_after;
   // A runner that says what it runs and does not name a job has lost it; requests that cross each other have so long.
   Duration unknown_after = std::chrono::seconds(10);
+  Duration unbegun_after = std::chrono::seconds(20);    // a runner that was given a job and does not begin it
   Duration queue_limit = std::chrono::hours(24);        // GitHub's: a job that no runner takes fails
   Duration review_limit = std::chrono::hours(30 * 24);  // GitHub's: a job that nobody reviews fails
   Duration cancel_grace = std::chrono::minutes(5);      // for steps with always(), once a job shall end
@@ -65,7 +66,7 @@ class Board final : private Desk {
   // since a request that is held may be of a process that is dead.
   bool report(const Acquire& runner, Time now);
   // The job that the runner gets next, in progress from now on: the oldest that it has the labels for.
-  Place acquire(const std::string& runner, const std::vector<std::string>& labels, Time now);
+  Place acquire(const Acquire& runner, Time now);
   // Its runner is there. `held`: +1 or -1 for a request that is held on behalf of it.
   // True the first time, which must be kept: from then on the job has begun.
   bool heard(std::int64_t job_id, int held, Time now);

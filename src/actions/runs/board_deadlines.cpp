@@ -159,7 +159,10 @@ bool Board::due(Run& run, Job& job, Time now) {
   }
   if (job.listeners > 0 || job.heard + silence(job) > now) return false;
   const std::string why = job.disowned
-                              ? fmt::format("its runner {} was started again and does not know it", job.runner)
+                              ? fmt::format(
+                                    "its runner {} does not run it any more: it was started again, or gave it up "
+                                    "as it could not reach the platform",
+                                    job.runner)
                               : fmt::format("its runner {} was not heard of for {} s", job.runner,
                                             std::chrono::duration_cast<std::chrono::seconds>(silence(job)).count());
   lose(run, job, why, now);
@@ -167,7 +170,8 @@ bool Board::due(Run& run, Job& job, Time now) {
 }
 
 Duration Board::silence(const Job& job) const {
-  return job.disowned ? settings_.unknown_after : settings_.lost_after;
+  if (job.disowned) return settings_.unknown_after;
+  return job.contacted ? settings_.lost_after : settings_.unbegun_after;
 }
 
 void Board::tick(Time now) {

@@ -77,7 +77,7 @@ struct BoardHouse {
   }
   // The next job that a runner "r" with the label "a" gets.
   std::optional<std::int64_t> acquire() {
-    const Board::Place place = board.acquire("r", {"a"}, now);
+    const Board::Place place = board.acquire({"r", {"a"}, {}, {}}, now);
     return place.job == nullptr ? std::nullopt : std::optional(place.job->id);
   }
   // Runs the job to its end, when it must be acquired first as the next of any.

@@ -340,7 +340,7 @@ TEST_F(BoardTest, ARequestThatIsHeldDoesNotKeepAJobThatItsRunnerDoesNotKnow) {
   EXPECT_FALSE(desk.board.report({"r", {"a"}, {}}, desk.now)) << "told once";
   desk.board.heard(job, -1, desk.now);  // it was answered
   desk.pass(desk.settings.unknown_after);
-  EXPECT_THAT(desk.find(run).job(job)->reason, HasSubstr("its runner r was started again and does not know it"));
+  EXPECT_THAT(desk.find(run).job(job)->reason, HasSubstr("its runner r does not run it any more"));
 }
 
 TEST_F(BoardTest, AJobThatAsksAgainIsKeptWhateverItsRunnerKnows) {
@@ -352,6 +352,24 @@ TEST_F(BoardTest, AJobThatAsksAgainIsKeptWhateverItsRunnerKnows) {
   desk.board.heard(job, 1, desk.now);
   desk.pass(desk.settings.unknown_after);
   EXPECT_EQ(state(run, "a"), "in_progress");
+}
+
+TEST_F(BoardTest, ARunnerThatIsNamedAlikeSaysNothingOfAnothersJobs) {
+  const std::int64_t run = desk.add("on: push\njobs:\n  a: {runs-on: a, steps: [{run: make}]}\n");
+  const Board::Place place = desk.board.acquire({"r", {"a"}, {}, "1"}, desk.now);
+  ASSERT_NE(place.job, nullptr);
+  desk.board.heard(place.job->id, 0, desk.now);
+  EXPECT_FALSE(desk.board.report({"r", {"a"}, {}, "2"}, desk.now));
+  desk.pass(desk.settings.unknown_after);
+  EXPECT_EQ(state(run, "a"), "in_progress");
+  EXPECT_TRUE(desk.board.report({"r", {"a"}, {}, "1"}, desk.now));
+}
+
+TEST_F(BoardTest, AJobThatNobodyBeginsGoesToAnotherRunnerSoon) {
+  const std::int64_t run = desk.add("on: push\njobs:\n  a: {runs-on: a, steps: [{run: make}]}\n");
+  ASSERT_TRUE(desk.acquire());
+  desk.pass(desk.settings.unbegun_after);
+  EXPECT_EQ(state(run, "a"), "queued");
 }
 
 TEST_F(BoardTest, AJobThatNoRunnerEverBeginsFailsAtLast) {

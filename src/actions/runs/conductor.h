@@ -41,6 +41,7 @@ inline constexpr std::int64_t max_run_chain = 3;  // workflow_run after workflow
 inline constexpr std::chrono::hours watch_token_life{24};
 inline constexpr std::size_t max_steps = 2'000;    // of one job
 inline constexpr std::size_t max_runners = 1'000;  // that are remembered
+inline constexpr std::chrono::hours runner_forgotten_after{24};
 inline constexpr std::size_t max_runner_tokens = 1'000;
 // A use of a runner token is noted at most so often.
 inline constexpr std::chrono::seconds token_used_precision{60};
@@ -72,6 +73,8 @@ struct RunView {
   Run run;
   std::map<std::int64_t, std::vector<StepUpdate>> steps;  // by job
 };
+
+using RunnerKey = std::pair<std::string, std::string>;  // Acquire::name and id: two runners may have one name
 
 struct RunnerView {
   std::string name;
@@ -209,6 +212,7 @@ class Conductor final : public PushListener {
     Time next{};
     std::set<std::string> started{};  // paths of the workflows that it has started
   };
+  void note(const Acquire& runner);  // with mutex_ held
   void announce(Announcement event);
   // Error: one that may pass.
   Result<void> start_after(const Run& run, Announcement& event);
@@ -240,7 +244,7 @@ class Conductor final : public PushListener {
   Board board_;
   std::int64_t next_run_id_ = 1;
   std::unordered_map<std::string, std::int64_t> job_tokens_;  // by hash
-  std::map<std::string, RunnerView> runners_;
+  std::map<RunnerKey, RunnerView> runners_;
   std::vector<Announcement> to_announce_, postponed_;
   std::vector<ScheduledWorkflow> schedules_;
   Time next_expiry_{};

@@ -64,9 +64,7 @@ Result<std::optional<JobMessage>> Conductor::acquire(const RunnerToken& token, c
                                                      std::chrono::milliseconds wait) {
   const auto until = std::chrono::steady_clock::now() + wait;
   std::unique_lock lock(mutex_);
-  if (runners_.count(runner.name) > 0 || runners_.size() < max_runners) {
-    runners_[runner.name] = {runner.name, runner.labels, clock_.now(), {}};
-  }
+  note(runner);
   const std::optional<Time> due = board_.next_due();
   if (board_.report(runner, clock_.now())) changed_.notify_all();
   if (board_.next_due() != due) {
@@ -78,7 +76,7 @@ Result<std::optional<JobMessage>> Conductor::acquire(const RunnerToken& token, c
     const Result<std::optional<Token>> kept = store_->token(token.hash);
     if (!kept) return kept.error();
     if (!*kept) return std::optional<JobMessage>();
-    const Board::Place place = board_.acquire(runner.name, runner.labels, clock_.now());
+    const Board::Place place = board_.acquire(runner, clock_.now());
     if (place.job == nullptr) {
       if (const Result<void> saved = flush(); !saved) return saved.error();
       if (stopping_ || changed_.wait_until(lock, until) == std::cv_status::timeout) {

@@ -72,13 +72,23 @@ std::optional<RunnerToken> Conductor::runner_token(std::string_view token) {
   return RunnerToken{known.name, own, hash};
 }
 
+void Conductor::note(const Acquire& runner) {
+  const RunnerKey key{runner.name, runner.id};
+  if (runners_.count(key) == 0) {
+    const Time long_ago = clock_.now() - runner_forgotten_after;
+    std::erase_if(runners_, [&](const auto& known) { return known.second.heard < long_ago; });
+    if (runners_.size() >= max_runners) return;
+  }
+  runners_[key] = {runner.name, runner.labels, clock_.now(), {}};
+}
+
 std::vector<RunnerView> Conductor::runners() {
   const std::lock_guard lock(mutex_);
-  std::map<std::string, RunnerView> all = runners_;
+  std::map<RunnerKey, RunnerView> all = runners_;
   for (const auto& [id, active] : board_.active()) {
     for (const Job& job : active.run.jobs) {
       if (job.status != Status::in_progress || job.is_call) continue;
-      RunnerView& runner = all[job.runner];
+      RunnerView& runner = all[{job.runner, job.runner_id}];
       runner.name = job.runner;
       runner.jobs.push_back(job.id);
       runner.heard = std::max(runner.heard, job.heard);
@@ -86,7 +96,7 @@ std::vector<RunnerView> Conductor::runners() {
   }
   std::vector<RunnerView> views;
   views.reserve(all.size());
-  for (auto& [name, runner] : all) views.push_back(std::move(runner));
+  for (auto& [key, runner] : all) views.push_back(std::move(runner));
   return views;
 }
 

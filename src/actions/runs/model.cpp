@@ -141,6 +141,7 @@ json::object to_json(const Job& job) {
                    {"survives_cancel", job.survives_cancel},
                    {"created", to_millis(job.created)},
                    {"runner", job.runner},
+                   {"runner_id", job.runner_id},
                    {"own_runner", job.own_runner},
                    {"token_hash", job.token_hash},
                    {"git_token_hash", job.git_token_hash},
@@ -187,6 +188,7 @@ Result<Job> job_from(const json::value& value) {
   fields.read("survives_cancel", job.survives_cancel);
   fields.read("created", created);
   fields.read("runner", job.runner);
+  fields.read("runner_id", job.runner_id);
   fields.read("own_runner", job.own_runner);
   fields.read("token_hash", job.token_hash);
   fields.read("git_token_hash", job.git_token_hash);

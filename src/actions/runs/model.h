@@ -74,6 +74,7 @@ struct Job {
   Time created{};
   std::optional<Time> queued, started, ended;
   std::string runner;       // its name, once it was acquired
+  std::string runner_id;    // Acquire::id: names may be taken twice
   bool own_runner = false;  // that is the one which the platform brings along, by its token and not by its name
   // SHA-256 of the job's tokens, hexadecimal: the runner's own, GITHUB_TOKEN, and what asks for id tokens (empty
   // without that permission). Worth nothing once the job is over.

@@ -71,6 +71,13 @@ wire::Step shown(const StepUpdate& step) {
   return out;
 }
 
+// A step whose runner was lost: nobody told of its end.
+void end(wire::Step& step, const Job& job) {
+  step.status = status_name(Status::completed);
+  step.conclusion = workflow::outcome_name(job.conclusion.value_or(Outcome::failure));
+  step.endedAt = job.ended;
+}
+
 wire::Job shown(const Job& job, const std::vector<StepUpdate>& steps) {
   wire::Job out;
   out.jobId = fmt::format("{}", job.id);
@@ -92,7 +99,10 @@ wire::Job shown(const Job& job, const std::vector<StepUpdate>& steps) {
   out.summary = unless_empty(job.summary);
   if (!steps.empty()) {
     out.steps.emplace();
-    for (const StepUpdate& step : steps) out.steps->push_back(shown(step));
+    for (const StepUpdate& step : steps) {
+      out.steps->push_back(shown(step));
+      if (job.over() && step.status == "in_progress") end(out.steps->back(), job);
+    }
   }
   if (!job.annotations.empty()) {
     out.annotations.emplace();

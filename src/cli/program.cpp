@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/audit.h"
+#include "cli/checks.h"
 #include "cli/doctor.h"
 #include "cli/env.h"
 #include "cli/git_credential.h"
@@ -93,17 +94,6 @@ key at IAM: roles that everybody of a public token issuer may assume, access key
 or were never used, and who has AdministratorAccess. Changes nothing. One line each: ok, note, warning or problem.
 Exit code 1 when there is a problem.)help";
 
-// A check of an option's text that tells what is wrong.
-template <class Parse>
-CLI::Validator checked_by(Parse parse) {
-  return CLI::Validator(
-      [parse](std::string& text) {
-        const auto parsed = parse(text);
-        return parsed ? std::string() : parsed.error().message;
-      },
-      "");
-}
-
 struct Arguments {
   UpCommand up;
   EnvCommand env;
@@ -129,10 +119,7 @@ CLI::Option* add_data(CLI::App& command, std::string& data_dir, const std::strin
 void add_pipeline_options(CLI::App& command, PipelineOptions& options) {
   const auto number = [&command](const char* name, unsigned& value, unsigned lowest, unsigned highest, const char* unit,
                                  const char* text) {
-    command.add_option(name, value, text)
-        ->check(CLI::Range(lowest, highest).description(""))
-        ->type_name(unit)
-        ->capture_default_str();
+    command.add_option(name, value, text)->check(whole_number(lowest, highest))->type_name(unit)->capture_default_str();
   };
   options.runner_slots = default_runner_slots;
   number("--runner-slots", options.runner_slots, 0U, max_runner_slots, "N",
@@ -182,7 +169,7 @@ CLI::App* add_up(CLI::App& program, Arguments& arguments, const std::string& dat
   command
       ->add_option("--audit-max-mib", arguments.up.audit_max_mib,
                    "What the audit log may take on disk, at least 32; the oldest 16 MiB go first")
-      ->check(CLI::Range(min_audit_mib, max_audit_mib).description(""))
+      ->check(whole_number(min_audit_mib, max_audit_mib))
       ->type_name("MIB")
       ->capture_default_str();
   add_pipeline_options(*command, arguments.up.pipeline);
@@ -265,7 +252,7 @@ CLI::App* add_audit(CLI::App& program, Arguments& arguments, const std::string& 
       ->check(checked_by(parse_duration))
       ->type_name("90s|30m|1h|2d");
   command->add_option("--last", audit.last, "At most so many, the newest (default: 50, or all of --since)")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(whole_number(0))
       ->type_name("N");
   command->add_flag("--follow,-f", audit.follow, "Go on with each new call until Ctrl-C");
   command->add_flag("--json", audit.json, "Print the events themselves, one a line");

@@ -146,6 +146,9 @@ TEST_F(ProgramTest, UsageErrorsAreOneLineThatNamesTheArgument) {
       {{"dance"}, "dance"},
   };
   for (const auto& [arguments, named] : cases) {
+      {{"up", "--runner-slots", "65"}, "--runner-slots: \"65\" does not fit: expected a whole number from 0 to 64"},
+      {{"audit", "--last", "-1"}, "--last: \"-1\" does not fit: expected a whole number from 0;"},
+      {{"run", "list", "--limit", "lots"}, "--limit: \"lots\" does not fit: expected a whole number from 1 to 100"},
     EXPECT_EQ(run(arguments), exit_usage) << named;
     EXPECT_THAT(err_.str(), StartsWith("kaapi: "));
     EXPECT_THAT(err_.str(), HasSubstr(named));
@@ -159,6 +162,17 @@ TEST_F(ProgramTest, UsageErrorsAreOneLineThatNamesTheArgument) {
 TEST_F(ProgramTest, WithoutArgumentsItTeaches) {
   EXPECT_EQ(run({}), exit_usage);
   EXPECT_THAT(err_.str(), HasSubstr("First steps:"));
+TEST_F(ProgramTest, WhatIsNoIdOfARunIsNamed) {
+  for (const char* command : {"show", "watch", "log", "artifacts", "rerun", "cancel", "approve", "reject", "delete"}) {
+    for (const std::string id : {"abc", "-1", "0", "1.5", ""}) {
+      EXPECT_EQ(run({"run", command, id.c_str(), "--data", data_.c_str()}), exit_usage) << command << " " << id;
+      EXPECT_EQ(err_.str(), "kaapi: run: \"" + id +
+                                "\" is no id of a run: expected a number from 1, as kaapi run list shows; see kaapi "
+                                "--help\n");
+    }
+  }
+}
+
 }
 
 TEST_F(ProgramTest, HelpAndVersionSucceed) {

@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <memory>
 
+#include "cli/checks.h"
 #include "cli/repo.h"
 
 namespace kaapi::cli {
@@ -123,12 +121,7 @@ CLI::Option* add_duration(CLI::App& app, const char* name, std::chrono::seconds&
   return app
       .add_option_function<std::string>(
           name, [&into](const std::string& text) { into = parse_duration(text).value(); }, about)
-      ->check(CLI::Validator(
-          [](std::string& text) {
-            const auto parsed = parse_duration(text);
-            return parsed ? std::string() : parsed.error().message;
-          },
-          ""))
+      ->check(checked_by(parse_duration))
       ->type_name("30s|5m|1h|2d");
 }
 

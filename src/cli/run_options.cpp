@@ -1,10 +1,8 @@
 // The command line of run.h: options, help and examples.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <memory>
 
+#include "cli/checks.h"
 #include "cli/run.h"
 
 namespace kaapi::cli {
@@ -135,7 +133,7 @@ void add_json(const Described<Command>& described) {
 template <class Command>
 CLI::Option* add_run_id(const Described<Command>& described) {
   return described.app->add_option("run", described.command->run_id, "Its id, as in kaapi run list")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(run_id())
       ->type_name("ID");
 }
 
@@ -183,7 +181,7 @@ void add_looking(CLI::App& group, const std::string& data_dir, ChosenCommand& ch
       ->check(CLI::IsMember({"pending", "waiting", "queued", "in_progress", "completed"}).description(""))
       ->type_name("pending|waiting|queued|in_progress|completed");
   list.app->add_option("--limit", list.command->limit, "At most so many")
-      ->check(CLI::Range(1, 100).description(""))
+      ->check(whole_number(1, 100))
       ->type_name("N")
       ->capture_default_str();
   add_repository(list);

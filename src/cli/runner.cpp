@@ -16,6 +16,7 @@
 #include "actions/runner/job_process.h"
 #include "actions/runner/supervisor.h"
 #include "base/text.h"
+#include "cli/checks.h"
 #include "cli/program.h"
 #include "cli/target.h"
 
@@ -125,7 +126,7 @@ RunnerCommands add_runner_commands(CLI::App& program, RunnerCommand& command) {
   app->add_option("--label", command.labels, "Offer this label too, perhaps in a container; repeat for more")
       ->type_name("LABEL[=docker://IMAGE]");
   app->add_option("--slots", command.slots, "Jobs at once")
-      ->check(CLI::Range(std::size_t{1}, runner::max_slots).description(""))
+      ->check(whole_number(1, runner::max_slots))
       ->type_name("N")
       ->capture_default_str();
   app->add_option("--work", command.work_dir, "Workspaces and fetched actions")

@@ -1,11 +1,10 @@
 // The command line of settings.h: options, help and examples.
 
 #include <unistd.h>
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
+
 #include <memory>
 
+#include "cli/checks.h"
 #include "cli/settings.h"
 
 namespace kaapi::cli {
@@ -125,12 +124,7 @@ void add_create(CLI::App& env, const std::string& data_dir, ChosenCommand& chose
       ->add_option_function<std::string>(
           "--wait", [&command](const std::string& text) { command.wait = parse_duration(text).value(); },
           "Jobs wait so long, at most 30d")
-      ->check(CLI::Validator(
-          [](std::string& text) {
-            const auto parsed = parse_duration(text);
-            return parsed ? std::string() : parsed.error().message;
-          },
-          ""))
+      ->check(checked_by(parse_duration))
       ->type_name("30m|1h|2d");
   CLI::Option* branches =
       create.app->add_option("--branch", command.branches, "Branches that may deploy")->type_name("PATTERN");

@@ -20,11 +20,16 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-}  // namespace
-
-std::string default_endpoint() {
-  return fmt::format("http://127.0.0.1:{}", default_port);
+// Where it runs, else where it ran last, else where it runs unless told otherwise.
+std::string endpoint_of(const std::string& data_dir, const Surroundings& surroundings, std::ostream& err) {
+  if (const auto running = surroundings.running_endpoint(data_dir)) return *running;
+  const std::optional<std::string> last = surroundings.last_endpoint(data_dir);
+  err << fmt::format("kaapi: note: no platform runs in {} now; this is {}\n", data_dir,
+                     last ? "where it last listened" : "the default endpoint");
+  return last.value_or(fmt::format("http://127.0.0.1:{}", default_port));
 }
+
+}  // namespace
 
 int run_env(const EnvCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err) {
   const Result<identity::Account> account = identity::read_account(command.data_dir);
@@ -37,14 +42,8 @@ int run_env(const EnvCommand& command, const Surroundings& surroundings, std::os
         << "\n";
     return exit_failure;
   }
-  std::string endpoint = command.endpoint;
-  if (endpoint.empty()) {
-    const auto running = surroundings.running_endpoint(command.data_dir);
-    if (!running) {
-      err << fmt::format("kaapi: note: no platform runs in {} now; this is the default endpoint\n", command.data_dir);
-    }
-    endpoint = running.value_or(default_endpoint());
-  }
+  const std::string endpoint =
+      command.endpoint.empty() ? endpoint_of(command.data_dir, surroundings, err) : command.endpoint;
   const std::pair<const char*, const std::string&> lines[] = {{"AWS_ENDPOINT_URL", endpoint},
                                                               {"AWS_ACCESS_KEY_ID", account->access_key_id},
                                                               {"AWS_SECRET_ACCESS_KEY", account->secret_access_key},

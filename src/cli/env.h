@@ -10,7 +10,4 @@ namespace kaapi::cli {
 
 int run_env(const EnvCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
 
-// Where a client asks when nothing better is known.
-std::string default_endpoint();
-
 }  // namespace kaapi::cli

@@ -55,6 +55,11 @@ int run_git_credential(const GitCredentialCommand& command, const Surroundings& 
   }
   if (command.action != "get") return exit_success;
   const Result<Target> target = find_target(command, surroundings);
+  if (!target && target.error().code == errc::unavailable) {
+    // git asks its helpers about every host.
+    const std::optional<std::string> last = surroundings.last_endpoint(command.data_dir);
+    return last && asks_for(asked, *last) ? fail(target.error().message, err) : exit_success;
+  }
   if (!target) return fail(target.error().message, err);
   if (!asks_for(asked, target->endpoint)) return exit_success;
   const aws::Credentials& keys = target->credentials;

@@ -86,9 +86,10 @@ int run_rotate_root(const RotateRootCommand& command, const Surroundings& surrou
   // The root key is the data directory's, whoever the environment says one is.
   own.data_dir_given = true;
   const Result<Target> target = find_target(own, surroundings);
-  if (!target) return fail(target.error().message, err);
+  const bool runs = target || target.error().code != errc::unavailable;
+  if (!target && runs) return fail(target.error().message, err);
   std::string key_id;
-  if (command.endpoint.empty() && !surroundings.running_endpoint(command.data_dir)) {
+  if (!runs) {
     SecureIds ids;
     const Result<identity::Account> rotated = identity::rotate_root_key(command.data_dir, ids);
     if (!rotated) return fail(rotated.error().message, err);

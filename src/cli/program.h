@@ -39,6 +39,8 @@ struct Surroundings {
   std::function<int(const UpCommand&)> up;
   // The endpoint of the platform that runs on a data directory now.
   std::function<std::optional<std::string>(const std::string& data_dir)> running_endpoint;
+  // The same, or of the one that ran there last.
+  std::function<std::optional<std::string>(const std::string& data_dir)> last_endpoint;
   std::function<Result<EngineVersion>()> engine;
   std::function<Result<HealthAnswer>(const std::string& endpoint)> health;  // GET /healthz
   std::function<Result<DiskSpace>(const std::string& folder)> disk;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/test_directory.h"
+#include "cli/git_credential.h"
 #include "cli/target.h"
 
 namespace kaapi::cli {
@@ -25,6 +26,7 @@ class ProgramTest : public testing::Test {
       return 0;
     };
     surroundings_.running_endpoint = [this](const std::string&) { return running_; };
+    surroundings_.last_endpoint = [this](const std::string&) { return last_; };
     surroundings_.variable = [this](const char* name) -> std::optional<std::string> {
       const auto found = variables_.find(name);
       return found == variables_.end() ? std::nullopt : std::optional(found->second);
@@ -48,6 +50,7 @@ class ProgramTest : public testing::Test {
   Surroundings surroundings_;
   std::map<std::string, std::string> variables_;
   std::optional<std::string> running_;
+  std::optional<std::string> last_;
   std::optional<UpCommand> up_;
   const TestDirectory directory_;
   const std::string& data_ = directory_.path();
@@ -143,12 +146,12 @@ TEST_F(ProgramTest, UsageErrorsAreOneLineThatNamesTheArgument) {
       {{"up", "--audit-max-mib", "2000000"}, "--audit-max-mib"},
       {{"up", "--audit-max-mib", "lots"}, "--audit-max-mib"},
       {{"status", "--watch", "--json"}, "--watch"},
-      {{"dance"}, "dance"},
-  };
-  for (const auto& [arguments, named] : cases) {
       {{"up", "--runner-slots", "65"}, "--runner-slots: \"65\" does not fit: expected a whole number from 0 to 64"},
       {{"audit", "--last", "-1"}, "--last: \"-1\" does not fit: expected a whole number from 0;"},
       {{"run", "list", "--limit", "lots"}, "--limit: \"lots\" does not fit: expected a whole number from 1 to 100"},
+      {{"dance"}, "dance"},
+  };
+  for (const auto& [arguments, named] : cases) {
     EXPECT_EQ(run(arguments), exit_usage) << named;
     EXPECT_THAT(err_.str(), StartsWith("kaapi: "));
     EXPECT_THAT(err_.str(), HasSubstr(named));
@@ -159,9 +162,6 @@ TEST_F(ProgramTest, UsageErrorsAreOneLineThatNamesTheArgument) {
   EXPECT_FALSE(up_);
 }
 
-TEST_F(ProgramTest, WithoutArgumentsItTeaches) {
-  EXPECT_EQ(run({}), exit_usage);
-  EXPECT_THAT(err_.str(), HasSubstr("First steps:"));
 TEST_F(ProgramTest, WhatIsNoIdOfARunIsNamed) {
   for (const char* command : {"show", "watch", "log", "artifacts", "rerun", "cancel", "approve", "reject", "delete"}) {
     for (const std::string id : {"abc", "-1", "0", "1.5", ""}) {
@@ -173,6 +173,9 @@ TEST_F(ProgramTest, WhatIsNoIdOfARunIsNamed) {
   }
 }
 
+TEST_F(ProgramTest, WithoutArgumentsItTeaches) {
+  EXPECT_EQ(run({}), exit_usage);
+  EXPECT_THAT(err_.str(), HasSubstr("First steps:"));
 }
 
 TEST_F(ProgramTest, HelpAndVersionSucceed) {
@@ -206,6 +209,9 @@ TEST_F(ProgramTest, EnvSaysWhenNothingRuns) {
   ASSERT_EQ(run({"env", "--data", data_.c_str()}), exit_success);
   EXPECT_THAT(out_.str(), HasSubstr("AWS_ENDPOINT_URL=http://127.0.0.1:4566\n"));
   EXPECT_THAT(err_.str(), HasSubstr("no platform runs in " + data_));
+  last_ = "http://172.17.0.1:4610";
+  ASSERT_EQ(run({"env", "--data", data_.c_str()}), exit_success);
+  EXPECT_THAT(out_.str(), HasSubstr("AWS_ENDPOINT_URL=http://172.17.0.1:4610\n"));
 }
 
 TEST_F(ProgramTest, EnvQuotesForTheShell) {
@@ -248,6 +254,39 @@ TEST_F(ProgramTest, StatusAsksWhomTheEnvironmentNames) {
   target = find_target(command, surroundings_).value();
   EXPECT_EQ(target.endpoint, "http://there:1");
   EXPECT_EQ(target.region, "us-west-2");
+}
+
+TEST_F(ProgramTest, NobodyIsAskedInPlaceOfAPlatformThatIsNotRunning) {
+  make_account();
+  const std::string start = "start it with the options that it had: kaapi up --data " + data_;
+  EXPECT_EQ(run({"run", "list", "--data", data_.c_str()}), exit_failure);
+  EXPECT_EQ(err_.str(), "kaapi: the platform of " + data_ + " is not running; " + start + "\n");
+  last_ = "http://172.17.0.1:4610";
+  variables_["KAAPI_DATA"] = data_;
+  EXPECT_EQ(run({"status"}), exit_failure);
+  EXPECT_EQ(err_.str(), "kaapi: the platform of " + data_ +
+                            " is not running (it last listened at http://172.17.0.1:4610); " + start + "\n");
+  StatusCommand command;
+  command.data_dir = data_;
+  command.endpoint = "http://there:1";
+  EXPECT_EQ(find_target(command, surroundings_).value().endpoint, "http://there:1");
+}
+
+TEST_F(ProgramTest, GitHearsOfItForItsOwnAddressOnly) {
+  make_account();
+  last_ = "http://172.17.0.1:4610";
+  GitCredentialCommand command;
+  command.data_dir = data_;
+  command.action = "get";
+  const auto ask = [&](const std::string& host) {
+    std::istringstream input("protocol=http\nhost=" + host + "\n\n");
+    return run_git_credential(command, surroundings_, input, out_, err_);
+  };
+  EXPECT_EQ(ask("127.0.0.1:4566"), exit_success);
+  EXPECT_EQ(out_.str() + err_.str(), "");
+  EXPECT_EQ(ask("172.17.0.1:4610"), exit_failure);
+  EXPECT_THAT(err_.str(), HasSubstr("is not running"));
+  EXPECT_EQ(out_.str(), "");
 }
 
 TEST_F(ProgramTest, StatusFailsInOneLine) {

@@ -57,6 +57,7 @@ class SettingsCommandsTest : public testing::Test {
     };
     surroundings_.running_endpoint = [](const std::string&) { return std::nullopt; };
   }
+    surroundings_.last_endpoint = surroundings_.running_endpoint;
   ~SettingsCommandsTest() override { server_.stop(std::chrono::milliseconds(0)); }
 
   int run(std::vector<const char*> arguments) {

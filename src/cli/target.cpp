@@ -4,13 +4,21 @@
 
 #include <ostream>
 
-#include "cli/env.h"
 #include "identity/account.h"
 
 namespace kaapi::cli {
 namespace {
 
 constexpr std::chrono::milliseconds call_timeout{10'000};
+
+Error not_running(const std::string& data_dir, const Surroundings& surroundings) {
+  const std::optional<std::string> last = surroundings.last_endpoint(data_dir);
+  return make_error(
+      errc::unavailable,
+      fmt::format("the platform of {0} is not running{1}; start it with the options that it had: kaapi up "
+                  "--data {0}",
+                  data_dir, last ? fmt::format(" (it last listened at {})", *last) : ""));
+}
 
 }  // namespace
 
@@ -35,7 +43,10 @@ Result<Target> find_target(const TargetOptions& options, const Surroundings& sur
     if (!account) return account.error();
     target.credentials = {account->access_key_id, account->secret_access_key, ""};
     target.region = account->region;
-    target.endpoint = surroundings.running_endpoint(options.data_dir).value_or(default_endpoint());
+    // Whoever else listens where it did, or where platforms usually do, is not asked.
+    const std::optional<std::string> running = surroundings.running_endpoint(options.data_dir);
+    if (!running && options.endpoint.empty()) return not_running(options.data_dir, surroundings);
+    target.endpoint = running.value_or(options.endpoint);
   }
   if (!options.endpoint.empty()) target.endpoint = options.endpoint;
   if (!options.region.empty()) target.region = options.region;

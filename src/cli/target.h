@@ -18,7 +18,7 @@ struct Target {
 };
 
 // From the environment when it has credentials and no --data was given, else from the data directory.
-// Errors: those of reading the account; `NotFound` says how to start.
+// Errors: those of reading the account; `NotFound` and `Unavailable` (its platform does not run) say how to start.
 Result<Target> find_target(const TargetOptions& options, const Surroundings& surroundings);
 
 // A client of the target, for calls that a person waits for.

@@ -74,16 +74,6 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, IdSource& ids
   return directory;
 }
 
-DataDirectory::DataDirectory(DataDirectory&& other) noexcept
-    : path_(std::move(other.path_)),
-      lock_(std::move(other.lock_)),
-      instance_(std::move(other.instance_)),
-      endpoint_published_(std::exchange(other.endpoint_published_, false)) {}
-
-DataDirectory::~DataDirectory() {
-  if (endpoint_published_) ::unlink(file(endpoint_name).c_str());
-}
-
 Result<void> DataDirectory::read_instance(IdSource& ids) {
   const std::string path = file(instance_name);
   // Without the state that knows them, containers of before are nobody's to remove: a new name leaves them alone.
@@ -108,18 +98,21 @@ Result<void> DataDirectory::read_instance(IdSource& ids) {
 }
 
 Result<void> DataDirectory::publish_endpoint(std::string_view url) {
-  endpoint_published_ = true;
   return write_file_atomically(file(endpoint_name), fmt::format("{}\n", url), 0644);
 }
 
 std::optional<std::string> running_endpoint(const std::string& path) {
   {
     const FileDescriptor lock(::open(fmt::format("{}/{}", path, lock_name).c_str(), O_RDONLY | O_CLOEXEC));
-    // Whoever gets the lock found nobody holding it: what a killed platform left behind counts for nothing.
+    // Whoever gets the lock found nobody holding it: what a platform left behind is not where one runs.
     if (!lock || ::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
   }
+  return last_endpoint(path);
+}
+
+std::optional<std::string> last_endpoint(const std::string& path) {
   const Result<std::string> text = read_file(fmt::format("{}/{}", path, endpoint_name), max_small_file_bytes);
-  if (!text) return std::nullopt;
+  if (!text || trim(*text).empty()) return std::nullopt;
   return std::string(trim(*text));
 }
 

@@ -20,16 +20,13 @@ class DataDirectory {
   // Makes the folder (mode 0700) when it is missing. Errors, each one line with what to do: `Conflict` when another
   // process holds it, `Unavailable` when it cannot be made or written, `Damaged` when its instance file is not ours.
   static Result<DataDirectory> open(const std::string& path, IdSource& ids);
-  ~DataDirectory();
-  DataDirectory(DataDirectory&& other) noexcept;
-  DataDirectory& operator=(DataDirectory&&) = delete;
 
   const std::string& path() const { return path_; }
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
   // 12 hex digits that tell this folder's containers from those of any other. A new one where control.db is missing.
   const std::string& instance() const { return instance_; }
 
-  // Where clients on this machine find the platform, for `kaapi env`; removed when destroyed.
+  // Where clients on this machine find the platform. Stays when it ends: see last_endpoint().
   Result<void> publish_endpoint(std::string_view url);
 
  private:
@@ -39,10 +36,12 @@ class DataDirectory {
   std::string path_;
   FileDescriptor lock_;
   std::string instance_;
-  bool endpoint_published_ = false;
 };
 
 // The endpoint of the platform that runs on this folder now; nullopt when none does.
 std::optional<std::string> running_endpoint(const std::string& path);
+
+// Where the platform of this folder listens or, when none runs, listened last; nullopt: it never has.
+std::optional<std::string> last_endpoint(const std::string& path);
 
 }  // namespace kaapi::daemon

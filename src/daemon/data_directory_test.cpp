@@ -85,6 +85,7 @@ TEST_F(DataDirectoryTest, SaysWhyItCannotBeUsed) {
 
 TEST_F(DataDirectoryTest, TellsTheEndpointWhileItRuns) {
   EXPECT_EQ(running_endpoint(path_), std::nullopt);
+  EXPECT_EQ(last_endpoint(path_), std::nullopt);
   {
     Result<DataDirectory> directory = DataDirectory::open(path_, ids_);
     ASSERT_TRUE(directory);
@@ -93,6 +94,7 @@ TEST_F(DataDirectoryTest, TellsTheEndpointWhileItRuns) {
     EXPECT_EQ(running_endpoint(path_), "http://127.0.0.1:4566");
   }
   EXPECT_EQ(running_endpoint(path_), std::nullopt);
+  EXPECT_EQ(last_endpoint(path_), "http://127.0.0.1:4566");
 }
 
 TEST_F(DataDirectoryTest, WhatAKilledPlatformLeftBehindDoesNotCount) {

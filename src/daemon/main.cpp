@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   surroundings.version = KAAPI_VERSION;
   surroundings.up = [](const kaapi::cli::UpCommand& command) { return kaapi::daemon::run_up(command, KAAPI_VERSION); };
   surroundings.running_endpoint = kaapi::daemon::running_endpoint;
+  surroundings.last_endpoint = kaapi::daemon::last_endpoint;
   surroundings.engine = kaapi::daemon::engine_version;
   surroundings.health = kaapi::daemon::ask_health;
   surroundings.disk = kaapi::daemon::disk_space;

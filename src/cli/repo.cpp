@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "aws/gen/git.h"
+#include "base/text.h"
 #include "cli/repository_name.h"
 #include "cli/secret_input.h"
 #include "cli/table.h"
@@ -37,6 +38,39 @@ int with_repository(const RepoCommand& command, const Surroundings& surroundings
   }
   return with_target(command, surroundings, err,
                      [&](aws::Client& client, const Target& target) { return ask(client, target, *name); });
+}
+
+Result<std::string> read_password(int input, const std::string& username, std::ostream& err) {
+  const SecretQuestion question{fmt::format("Password (or token) of {} there: ", username), "password",
+                                fmt::format("kaapi repo mirror URL --user {} < FILE", harmless(username)),
+                                max_password_bytes};
+  Result<std::string> password = read_secret(input, question, err);
+  if (!password) return password;
+  if (const std::optional<std::size_t> broken = find_broken_utf8(*password)) {
+    return make_error(errc::invalid, fmt::format("the password is no UTF-8 text (not from its byte {} on, counted "
+                                                 "from 0); is this the right file?",
+                                                 *broken));
+  }
+  return password;
+}
+
+// "https://github.com/team/shop.git" → team/shop.git; empty: it names none.
+std::string repository_of_url(std::string_view url) {
+  if (url.ends_with('/')) url.remove_suffix(1);
+  const std::size_t name = url.rfind('/');
+  const std::size_t owner = name == std::string_view::npos || name == 0 ? name : url.rfind('/', name - 1);
+  return owner == std::string_view::npos ? std::string() : std::string(url.substr(owner + 1));
+}
+
+// What is missing to know what shall be a mirror of what; empty: nothing.
+std::string missing_of(const MirrorRepoCommand& command) {
+  if (command.url.empty() && !command.stop) {
+    return "the URL to fetch from is missing, as in: kaapi repo mirror https://github.com/team/shop.git --every 5m";
+  }
+  if (!command.repository.empty() || !repository_of_url(command.url).empty()) return "";
+  if (command.stop) return "say which repository shall mirror no longer: kaapi repo mirror --stop --repo OWNER/NAME";
+  return fmt::format("'{}' names no repository; say how it is called here, with --repo OWNER/NAME",
+                     harmless(command.url));
 }
 
 std::string clone_url(const Target& target, const wire::Repository& repository) {
@@ -228,15 +262,12 @@ int run_replay(const ReplayCommand& command, const Surroundings& surroundings, s
 
 int run_mirror_repo(const MirrorRepoCommand& command, const Surroundings& surroundings, int input, std::ostream& out,
                     std::ostream& err) {
-  RepoCommand named = command;
-  // "https://github.com/team/shop.git" → team/shop
-  if (named.repository.empty() && !command.stop) {
-    std::string_view path = command.url;
-    if (path.ends_with('/')) path.remove_suffix(1);
-    const std::size_t name = path.rfind('/');
-    const std::size_t owner = name == std::string_view::npos || name == 0 ? name : path.rfind('/', name - 1);
-    if (owner != std::string_view::npos) named.repository = path.substr(owner + 1);
+  if (const std::string missing = missing_of(command); !missing.empty()) {
+    fail(missing, err);
+    return exit_usage;
   }
+  RepoCommand named = command;
+  if (named.repository.empty()) named.repository = repository_of_url(command.url);
   return with_repository(
       named, surroundings, err,
       [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
@@ -252,8 +283,7 @@ int run_mirror_repo(const MirrorRepoCommand& command, const Surroundings& surrou
         if (command.every.count() > 0) request.everySeconds = static_cast<std::int32_t>(command.every.count());
         request.webhook = command.webhook;
         if (!command.username.empty()) {
-          const Result<std::string> password = read_secret(
-              input, fmt::format("Password (or token) of {} there: ", command.username), max_password_bytes, err);
+          const Result<std::string> password = read_password(input, command.username, err);
           if (!password) return password.error();
           request.username = command.username;
           request.password = *password;

@@ -38,9 +38,9 @@ class SilentTerminal {
   bool changed_ = false;
 };
 
-Error too_large(std::size_t max_bytes) {
-  return make_error(errc::too_large,
-                    fmt::format("the value is longer than {} bytes, the most a secret may have", max_bytes));
+Error too_large(const SecretQuestion& question) {
+  return make_error(errc::too_large, fmt::format("the {} is longer than {} bytes, the most that it may have",
+                                                 question.what, question.max_bytes));
 }
 
 // How many bytes came; 0 at the end.
@@ -62,7 +62,7 @@ void erase_last_character(std::string& text) {
   }
 }
 
-Result<std::string> read_typed(int fd, std::string_view prompt, std::size_t max_bytes, std::ostream& err) {
+Result<std::string> read_typed(int fd, const SecretQuestion& question, std::ostream& err) {
   constexpr char ctrl_c = 3;
   constexpr char ctrl_d = 4;
   constexpr char backspace = 8;
@@ -70,7 +70,7 @@ Result<std::string> read_typed(int fd, std::string_view prompt, std::size_t max_
   constexpr char del = 127;
   const SilentTerminal silent(fd);
   if (!silent.changed()) return file_error("silence", "the terminal");
-  err << prompt << std::flush;
+  err << question.prompt << std::flush;
   std::string text;
   while (true) {
     char key = 0;
@@ -88,13 +88,13 @@ Result<std::string> read_typed(int fd, std::string_view prompt, std::size_t max_
     } else {
       text += key;
     }
-    if (text.size() > max_bytes) return too_large(max_bytes);
+    if (text.size() > question.max_bytes) return too_large(question);
   }
   err << "\n";
   return text;
 }
 
-Result<std::string> read_piped(int fd, std::size_t max_bytes) {
+Result<std::string> read_piped(int fd, const SecretQuestion& question) {
   std::string text;
   std::array<char, 4096> buffer{};
   while (true) {
@@ -102,20 +102,21 @@ Result<std::string> read_piped(int fd, std::size_t max_bytes) {
     if (!got) return got.error();
     if (*got == 0) break;
     text.append(buffer.data(), *got);
-    if (text.size() > max_bytes + 2) return too_large(max_bytes);
+    if (text.size() > question.max_bytes + 2) return too_large(question);
   }
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
-  if (text.size() > max_bytes) return too_large(max_bytes);
+  if (text.size() > question.max_bytes) return too_large(question);
   return text;
 }
 
 }  // namespace
 
-Result<std::string> read_secret(int fd, std::string_view prompt, std::size_t max_bytes, std::ostream& err) {
-  Result<std::string> text = ::isatty(fd) == 1 ? read_typed(fd, prompt, max_bytes, err) : read_piped(fd, max_bytes);
+Result<std::string> read_secret(int fd, const SecretQuestion& question, std::ostream& err) {
+  Result<std::string> text = ::isatty(fd) == 1 ? read_typed(fd, question, err) : read_piped(fd, question);
   if (text && text->empty()) {
-    return make_error(errc::invalid, "no value came on the standard input; for example: kaapi secret set NAME < FILE");
+    return make_error(errc::invalid, fmt::format("no {} came on the standard input; for example: {}", question.what,
+                                                 question.example));
   }
   return text;
 }

@@ -11,8 +11,15 @@
 
 namespace kaapi::cli {
 
-// Reads `fd` to its end, without one line break at the very end; from a terminal one line, asked for on `err` with
-// `prompt`. Errors: `TooLarge` past `max_bytes`, `Invalid` (nothing came), `Cancelled` (Ctrl-C), `Unavailable`.
-Result<std::string> read_secret(int fd, std::string_view prompt, std::size_t max_bytes, std::ostream& err);
+struct SecretQuestion {
+  std::string prompt;     // at a terminal
+  std::string_view what;  // "value"
+  std::string example;    // of how it comes from a file: "kaapi secret set NAME < FILE"
+  std::size_t max_bytes = 0;
+};
+
+// Reads `fd` to its end, without one line break at the very end; from a terminal one line, asked for on `err`.
+// Errors: `TooLarge`, `Invalid` (nothing came), `Cancelled` (Ctrl-C), `Unavailable`.
+Result<std::string> read_secret(int fd, const SecretQuestion& question, std::ostream& err);
 
 }  // namespace kaapi::cli

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <ostream>
 
+#include "actions/settings/names.h"
 #include "aws/gen/settings.h"
+#include "base/text.h"
 #include "cli/repository_name.h"
 #include "cli/secret_input.h"
 #include "cli/table.h"
@@ -15,10 +17,9 @@
 namespace kaapi::cli {
 namespace {
 
+namespace limits = actions::settings;
 namespace wire = aws::settings;
 using Texts = std::vector<std::string>;
-
-constexpr std::size_t max_secret_bytes = 48 * 1024;  // as the platform takes them
 
 std::optional<std::string> given(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
@@ -45,6 +46,28 @@ int with_repository(const SettingsOptions& options, const Surroundings& surround
   const Result<int> outcome = ask(client, *repository);
   if (!outcome) return fail(explained(outcome.error(), *target), err);
   return *outcome;
+}
+
+// Whether a request can hold it, and the platform takes it.
+Result<void> check_value(std::string_view kind, std::string_view name, std::string_view value) {
+  if (const std::optional<std::size_t> broken = find_broken_utf8(value)) {
+    return make_error(errc::invalid,
+                      fmt::format("the value of the {} {} is no UTF-8 text (not from its byte {} on, counted from 0); "
+                                  "encode it, for example with base64",
+                                  kind, name, *broken));
+  }
+  return limits::check_value(kind, name, value);
+}
+
+Result<void> check_assignment(std::string_view assignment) {
+  const std::size_t equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return make_error(errc::invalid, fmt::format("'{}' must be NAME=VALUE, like COLOUR=blue", harmless(assignment)));
+  }
+  const std::string_view name = assignment.substr(0, equals);
+  const Result<std::string> kept = limits::checked_name("variable", name);
+  if (!kept) return make_error(kept.error().code, harmless(kept.error().message));
+  return check_value("variable", name, assignment.substr(equals + 1));
 }
 
 Result<std::optional<wire::Environment>> find_environment(aws::Client& client, const std::string& repository,
@@ -124,10 +147,10 @@ wire::PutEnvironmentRequest request_of(const CreateEnvironmentCommand& command, 
 
 int run_set_variables(const SetVariablesCommand& command, const Surroundings& surroundings, std::ostream& out,
                       std::ostream& err) {
+  // All of them before the first is set.
   for (const std::string& assignment : command.assignments) {
-    const std::size_t equals = assignment.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      fail(fmt::format("'{}' must be NAME=VALUE, like COLOUR=blue", assignment), err);
+    if (const Result<void> checked = check_assignment(assignment); !checked) {
+      fail(checked.error().message, err);
       return exit_usage;
     }
   }
@@ -279,13 +302,20 @@ int run_delete_environment(const SettingsOptions& command, const Surroundings& s
 
 int run_set_secret(const SetSecretCommand& command, const Surroundings& surroundings, int input, std::ostream& out,
                    std::ostream& err) {
+  if (const Result<std::string> kept = limits::checked_name("secret", command.name); !kept) {
+    fail(harmless(kept.error().message), err);
+    return exit_usage;
+  }
   return with_repository(command, surroundings, err,
                          [&](aws::Client& client, const std::string& repository) -> Result<int> {
                            const std::string place = place_of(repository, command.environment);
-                           const std::string prompt =
-                               fmt::format("Value of the secret {} of {} (it will not show): ", command.name, place);
-                           Result<std::string> value = read_secret(input, prompt, max_secret_bytes, err);
+                           const SecretQuestion question{
+                               fmt::format("Value of the secret {} of {} (it will not show): ", command.name, place),
+                               "value", "kaapi secret set NAME < FILE", limits::max_value_bytes};
+                           Result<std::string> value = read_secret(input, question, err);
                            if (!value) return fail(value.error().message, err);
+                           const Result<void> checked = check_value("secret", command.name, *value);
+                           if (!checked) return checked.error();
                            wire::PutSecretRequest request;
                            request.repository = repository;
                            request.environment = given(command.environment);

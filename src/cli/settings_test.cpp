@@ -17,6 +17,7 @@
 #include "aws/gen/settings.h"
 #include "base/file_descriptor.h"
 #include "base/test_directory.h"
+#include "cli/repo.h"
 #include "cli/secret_input.h"
 #include "http/server.h"
 
@@ -56,8 +57,8 @@ class SettingsCommandsTest : public testing::Test {
       return found == variables_.end() ? std::nullopt : std::optional(found->second);
     };
     surroundings_.running_endpoint = [](const std::string&) { return std::nullopt; };
-  }
     surroundings_.last_endpoint = surroundings_.running_endpoint;
+  }
   ~SettingsCommandsTest() override { server_.stop(std::chrono::milliseconds(0)); }
 
   int run(std::vector<const char*> arguments) {
@@ -102,6 +103,54 @@ TEST_F(SettingsCommandsTest, WhatIsNoAssignmentIsWrongUsage) {
   EXPECT_THAT(err_.str(), HasSubstr("NAME=VALUE"));
   EXPECT_THAT(*settings_->variables("kaapi/shop", ""), testing::IsEmpty());
   EXPECT_EQ(run({"env", "set", "A=b", "--repo", "a/b/c"}), exit_usage);
+}
+
+TEST_F(SettingsCommandsTest, AllVariablesAreCheckedBeforeTheFirstIsSet) {
+  EXPECT_EQ(run({"env", "set", "A=1", "B-AD=2", "--repo", "shop"}), exit_usage);
+  EXPECT_THAT(err_.str(), HasSubstr("'B-AD' is no name of a variable"));
+  EXPECT_EQ(run({"env", "set", "A=1", "BINV=x\xff\xfe", "--repo", "shop"}), exit_usage);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("the value of the variable BINV is no UTF-8 text (not from its byte 1 on"),
+                                HasSubstr("base64")));
+  EXPECT_EQ(run({"env", "set", "A=1", "\xff=1", "--repo", "shop"}), exit_usage);
+  EXPECT_THAT(*settings_->variables("kaapi/shop", ""), testing::IsEmpty());
+}
+
+TEST_F(SettingsCommandsTest, ASecretIsText) {
+  std::ofstream(directory_.file("input")) << "key\xff";
+  const FileDescriptor input(::open(directory_.file("input").c_str(), O_RDONLY | O_CLOEXEC));
+  SetSecretCommand command;
+  command.repository = "shop";
+  command.name = "B-AD";
+  EXPECT_EQ(run_set_secret(command, surroundings_, input.get(), out_, err_), exit_usage);
+  command.name = "BIN";
+  EXPECT_EQ(run_set_secret(command, surroundings_, input.get(), out_, err_), exit_failure);
+  EXPECT_THAT(err_.str(),
+              AllOf(HasSubstr("'B-AD' is no name of a secret"),
+                    HasSubstr("kaapi: the value of the secret BIN is no UTF-8 text (not from its byte 3 on"),
+                    HasSubstr("base64"), Not(HasSubstr("key"))));
+}
+
+TEST_F(SettingsCommandsTest, AMirrorSaysWhatIsMissing) {
+  const FileDescriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  MirrorRepoCommand command;
+  const auto mirror = [&] {
+    err_.str("");
+    return run_mirror_repo(command, surroundings_, nothing.get(), out_, err_);
+  };
+  EXPECT_EQ(mirror(), exit_usage);
+  EXPECT_THAT(err_.str(), HasSubstr("the URL to fetch from is missing"));
+  command.stop = true;
+  EXPECT_EQ(mirror(), exit_usage);
+  EXPECT_THAT(err_.str(), HasSubstr("kaapi repo mirror --stop --repo OWNER/NAME"));
+  command.stop = false;
+  command.url = "shop";
+  EXPECT_EQ(mirror(), exit_usage);
+  EXPECT_THAT(err_.str(), HasSubstr("'shop' names no repository"));
+  command.url = "https://example.com/team/shop.git";
+  command.username = "me";
+  EXPECT_EQ(mirror(), exit_failure);
+  EXPECT_EQ(err_.str(),
+            "kaapi: no password came on the standard input; for example: kaapi repo mirror URL --user me < FILE\n");
 }
 
 TEST_F(SettingsCommandsTest, AnEnvironmentIsMadeShownAndDeleted) {
@@ -208,7 +257,7 @@ class TerminalTest : public testing::Test {
   Result<std::string> typed(const std::string& keys) {
     Typist typist(master_.get(), keys);
     std::ostream err(&typist);
-    return read_secret(slave_.get(), "Value: ", 100, err);
+    return read_secret(slave_.get(), {"Value: ", "value", "kaapi secret set NAME < FILE", 100}, err);
   }
   // What the terminal has shown up to its next `mark`.
   std::string shown_until(char mark) {
@@ -249,7 +298,7 @@ TEST(SecretInput, APipeIsReadToItsEnd) {
     std::ofstream(directory.file("x")) << text;
     const FileDescriptor input(::open(directory.file("x").c_str(), O_RDONLY | O_CLOEXEC));
     std::ostringstream err;
-    return read_secret(input.get(), "Value: ", 10, err);
+    return read_secret(input.get(), {"Value: ", "value", "kaapi secret set NAME < FILE", 10}, err);
   };
   EXPECT_EQ(piped("a\n").value(), "a");
   EXPECT_EQ(piped("a\r\n").value(), "a");

@@ -63,7 +63,10 @@ aws::Client client_of(const Target& target) {
 }
 
 std::string explained(const Error& error, const Target& target) {
-  if (error.code == errc::not_found) return error.message;
+  // What was found on this side of the wire, or not found there, needs no code.
+  for (const std::string_view code : {errc::not_found, errc::invalid, errc::too_large, errc::cancelled}) {
+    if (error.code == code) return error.message;
+  }
   if (error.code != errc::unavailable && error.code != errc::timed_out) {
     return fmt::format("{}: {}", error.code, error.message);
   }

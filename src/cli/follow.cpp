@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
+#include <thread>
 #include <utility>
 
 #include "base/json.h"
@@ -84,8 +86,8 @@ Error refusal_of(int status, std::string_view body) {
   const Result<json::value> value = parse_json(body);
   std::string said = value ? string_member(*value, "message") : std::string();
   if (said.empty()) said = fmt::format("the platform answered with status {}", status);
-  return make_error(status == 404 ? errc::not_found : errc::unavailable,
-                    fmt::format("the run cannot be followed: {}", harmless(said)), status);
+  const std::string_view code = status == 404 ? errc::not_found : status >= 500 ? errc::unavailable : errc::invalid;
+  return make_error(code, fmt::format("the run cannot be followed: {}", harmless(said)), status);
 }
 
 }  // namespace
@@ -117,12 +119,30 @@ Result<http::Endpoint> peer_of(const std::string& endpoint) {
 }
 
 void FollowPrinter::print(const actions::FollowEvent& event) {
+  ++events_;
+  if (is_known(event)) return;
   if (event.kind == "run") print_run(event);
   if (event.kind == "job") print_job(event);
   if (event.kind == "step") print_step(event);
   if (event.kind == "log") print_log(event);
   if (event.kind == "end") print_end(event);
   out_.flush();
+}
+
+void FollowPrinter::begin_again() {
+  known_ = told_;
+  for (auto& [id, job] : jobs_) job.known_bytes = job.log_bytes;
+}
+
+bool FollowPrinter::is_known(const actions::FollowEvent& event) {
+  if (event.kind == "log") return false;  // its pieces may be others: by bytes
+  std::string text = json::serialize(to_json(event));
+  if (const auto known = known_.find(text); known != known_.end()) {
+    known_.erase(known);
+    return true;
+  }
+  told_.insert(std::move(text));
+  return false;
 }
 
 int FollowPrinter::exit_code() const {
@@ -209,6 +229,11 @@ std::optional<std::string> FollowPrinter::log_line(Job& job, std::string_view te
 void FollowPrinter::print_log(const actions::FollowEvent& event) {
   Job& job = jobs_[event.job_id];
   std::string_view text = event.text;
+  const std::size_t known = std::min(job.known_bytes, text.size());
+  job.known_bytes -= known;
+  text.remove_prefix(known);
+  if (text.empty()) return;
+  job.log_bytes += text.size();
   if (text.ends_with('\n')) text.remove_suffix(1);
   for (const std::string& one : split(text, '\n')) {
     const std::optional<std::string> shown = log_line(job, without_time(one));
@@ -247,6 +272,25 @@ Result<void> follow_run(const std::string& endpoint, const std::string& path, co
   return make_error(errc::unavailable,
                     fmt::format("the connection to {} broke{}; the run goes on: look at it with `kaapi run list`",
                                 endpoint, answer ? "" : ": " + answer.error().message));
+}
+
+Result<void> follow_through_restarts(const std::string& endpoint, const std::string& path, const std::string& token,
+                                     FollowPrinter& printer, std::ostream& err, Patience patience) {
+  using Watch = std::chrono::steady_clock;
+  std::optional<Watch::time_point> away_since;
+  while (true) {
+    const std::size_t before = printer.events();
+    Result<void> seen = follow_run(endpoint, path, token, printer);
+    if (seen || seen.error().code != errc::unavailable) return seen;
+    if (!away_since || printer.events() > before) {
+      away_since = Watch::now();
+      err << fmt::format(
+          "kaapi: the connection to {} broke; the run goes on, and so does this when the platform is back\n", endpoint);
+    }
+    if (Watch::now() + patience.pause > *away_since + patience.at_most) return seen;
+    std::this_thread::sleep_for(patience.pause);
+    printer.begin_again();
+  }
 }
 
 }  // namespace kaapi::cli

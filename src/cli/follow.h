@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,11 @@ class FollowPrinter {
   explicit FollowPrinter(std::ostream& out, bool colors = false) : out_(out), colors_(colors) {}
 
   void print(const actions::FollowEvent& event);
+  // What comes next is told from the run's beginning again: what was printed of it is not printed twice.
+  void begin_again();
 
+  // How many were told.
+  std::size_t events() const { return events_; }
   // Of "end": how the run ended; empty as long as it has not.
   const std::string& conclusion() const { return conclusion_; }
   // What the command that follows ends with: exit_success when the run succeeded (or had nothing to do),
@@ -36,11 +41,14 @@ class FollowPrinter {
   struct Job {
     std::string name;
     std::string status;
-    std::string step;          // the one that runs
-    bool step_begins = false;  // nothing of its log was seen yet
-    bool in_header = false;    // between "##[group]Run ..." at its beginning and "##[endgroup]"
+    std::string step;             // the one that runs
+    bool step_begins = false;     // nothing of its log was seen yet
+    bool in_header = false;       // between "##[group]Run ..." at its beginning and "##[endgroup]"
+    std::size_t log_bytes = 0;    // of its log, as told
+    std::size_t known_bytes = 0;  // of those, to come again
   };
 
+  bool is_known(const actions::FollowEvent& event);
   void print_run(const actions::FollowEvent& event);
   void print_job(const actions::FollowEvent& event);
   void print_step(const actions::FollowEvent& event);
@@ -54,6 +62,9 @@ class FollowPrinter {
   bool colors_;
   std::string run_name_, run_status_, conclusion_;
   std::map<std::int64_t, Job> jobs_;
+  std::size_t events_ = 0;
+  std::multiset<std::string> told_;   // all but the logs
+  std::multiset<std::string> known_;  // of those, to come again
 };
 
 // The peer of "http://HOST:PORT". Error: `Invalid`.
@@ -68,9 +79,20 @@ inline constexpr std::size_t max_follow_line_bytes = 6 * actions::max_log_chunk_
 
 // Asks `endpoint` ("http://127.0.0.1:4566") for `path` ("/runner/v1/runs/12/follow") with `token` as Bearer and prints
 // until the run's end. Success: its end was seen, look at the printer. Errors, each saying what to do: `Invalid` (the
-// endpoint; an answer that is no event), `NotFound`, `Unavailable` (nobody there, or the connection broke while the run
-// goes on), `TimedOut` (`limit`); those the platform answers with.
+// endpoint; an answer that is no event; a refusal), `NotFound`, `Unavailable` (nobody there or not able to answer, or
+// the connection broke while the run goes on), `TimedOut` (`limit`).
 Result<void> follow_run(const std::string& endpoint, const std::string& path, const std::string& token,
                         FollowPrinter& printer, std::chrono::milliseconds limit = max_follow);
+
+// How often a platform that is away is looked for, and how long.
+struct Patience {
+  std::chrono::milliseconds pause{2'000};
+  std::chrono::milliseconds at_most{60'000};
+};
+
+// follow_run() for somebody whom a restart of the platform does not concern: connects again when the connection breaks,
+// and says so on `err`.
+Result<void> follow_through_restarts(const std::string& endpoint, const std::string& path, const std::string& token,
+                                     FollowPrinter& printer, std::ostream& err, Patience patience = {});
 
 }  // namespace kaapi::cli

@@ -78,6 +78,38 @@ TEST(FollowPrinter, ExitCodeIsTheRuns) {
   EXPECT_EQ(printer.exit_code(), exit_success);
 }
 
+TEST(FollowPrinter, PrintsNothingTwiceWhenItIsToldAgain) {
+  const std::vector<FollowEvent> before = {
+      {"run", 0, "CD #1", "in_progress", "", ""},         {"job", 1, "build", "in_progress", "", ""},
+      {"step", 1, "Run make", "in_progress", "", ""},     {"log", 1, "build", "", "", "##[group]Run make\nmake\n"},
+      {"log", 1, "build", "", "", "##[endgroup]\none\n"}, {"step", 1, "Run make", "completed", "success", ""},
+      {"step", 1, "Run make", "in_progress", "", ""},     {"job", 2, "test", "waiting", "", "for ann"}};
+  std::ostringstream out;
+  FollowPrinter printer(out);
+  for (const FollowEvent& event : before) printer.print(event);
+  for (int times = 0; times < 2; ++times) {
+    out.str("");
+    printer.begin_again();
+    for (const FollowEvent& event : std::vector<FollowEvent>(before.begin(), before.end() - 5)) printer.print(event);
+    EXPECT_EQ(out.str(), "") << "and broke again";
+  }
+  printer.begin_again();
+  for (const FollowEvent& event : std::vector<FollowEvent>{{"run", 0, "CD #1", "in_progress", "", ""},
+                                                           {"step", 1, "Run make", "in_progress", "", ""},
+                                                           {"log", 1, "build", "", "", "##[group]Run make\n"},
+                                                           {"log", 1, "build", "", "", "make\n##[endgroup]\none\n"},
+                                                           {"step", 1, "Run make", "completed", "success", ""},
+                                                           {"step", 1, "Run make", "in_progress", "", ""},
+                                                           {"log", 1, "build", "", "", "two\n"},
+                                                           {"step", 1, "Run make", "completed", "success", ""},
+                                                           {"job", 1, "build", "completed", "success", ""},
+                                                           {"job", 2, "test", "waiting", "", "for ann"},
+                                                           {"end", 0, "CD #1", "completed", "success", ""}}) {
+    printer.print(event);
+  }
+  EXPECT_EQ(out.str(), "build | two\njob build: success\nCD #1: success\n");
+}
+
 // A platform that answers one request.
 class Follow : public ::testing::Test {
  protected:
@@ -130,6 +162,42 @@ TEST_F(Follow, TellsThatTheConnectionBroke) {
   EXPECT_EQ(followed.error().code, errc::unavailable);
   EXPECT_EQ(out.str(), "hello\n");
   EXPECT_EQ(printer.exit_code(), exit_failure);
+}
+
+TEST_F(Follow, ComesBackToAPlatformThatWasRestarted) {
+  int times = 0;
+  answer = [&times](const http::Request&) {
+    if (++times == 2) return http::Response::json(503, R"({"message": "not yet"})");
+    http::Response response;
+    response.body = http::ProducedBody{[whole = times == 3](http::BodyWriter& writer) {
+      const std::string log = R"({"kind":"log","job_id":1,"text":"one\n"})";
+      const std::string end = R"({"kind":"end","name":"CD #1","conclusion":"success"})";
+      return writer.write(log + "\n" + (whole ? end + "\n" : "")) && whole;
+    }};
+    return response;
+  };
+  std::ostringstream err;
+  const Result<void> followed =
+      follow_through_restarts(fmt::format("http://127.0.0.1:{}", server.port()), "/runner/v1/runs/1/follow", "secret",
+                              printer, err, {std::chrono::milliseconds(1), std::chrono::minutes(1)});
+  ASSERT_TRUE(followed) << followed.error().message;
+  EXPECT_EQ(times, 3);
+  EXPECT_EQ(out.str(), "one\nCD #1: success\n");
+  EXPECT_EQ(err.str(),
+            fmt::format("kaapi: the connection to http://127.0.0.1:{} broke; the run goes on, and so does this "
+                        "when the platform is back\n",
+                        server.port()));
+}
+
+TEST_F(Follow, GivesAPlatformUpThatStaysAway) {
+  server.stop(std::chrono::milliseconds(0));
+  std::ostringstream err;
+  const Result<void> followed =
+      follow_through_restarts("http://127.0.0.1:1", "/runner/v1/runs/1/follow", "secret", printer, err,
+                              {std::chrono::milliseconds(1), std::chrono::milliseconds(5)});
+  ASSERT_FALSE(followed);
+  EXPECT_EQ(followed.error().code, errc::unavailable);
+  EXPECT_NE(followed.error().message.find("the run goes on"), std::string::npos);
 }
 
 TEST_F(Follow, WaitsLongerThanAnybodyMayReview) {

@@ -27,6 +27,7 @@ struct Asked {
   std::string repository;
   const Surroundings& surroundings;
   std::ostream& out;
+  std::ostream& err;
 };
 
 // Finds that, then calls `ask(Asked&) -> Result<int>`, whose number is the exit code.
@@ -41,7 +42,7 @@ int with_repository(const RunOptions& options, const Surroundings& surroundings,
     fail(repository.error().message, err);
     return repository.error().code == errc::invalid ? exit_usage : exit_failure;
   }
-  Asked asked{*target, client, *repository, surroundings, out};
+  Asked asked{*target, client, *repository, surroundings, out, err};
   const Result<int> outcome = ask(asked);
   if (!outcome) return fail(explained(outcome.error(), *target), err);
   return *outcome;
@@ -98,8 +99,12 @@ Result<std::string> run_id_of(Asked& asked, const std::string& run_id) {
 
 Result<int> follow(Asked& asked, const wire::StartedRun& run) {
   FollowPrinter printer(asked.out, asked.surroundings.is_terminal);
-  const Result<void> seen = follow_run(asked.target.endpoint, of(run.path), of(run.token), printer);
-  if (!seen) return seen.error();
+  const Result<void> seen =
+      follow_through_restarts(asked.target.endpoint, of(run.path), of(run.token), printer, asked.err);
+  if (!seen) {
+    fail(explained(seen.error(), asked.target), asked.err);
+    return exit_unseen;
+  }
   return printer.conclusion() == "cancelled" ? exit_cancelled : printer.exit_code();
 }
 

@@ -16,7 +16,9 @@ class App;
 
 namespace kaapi::cli {
 
-inline constexpr int exit_cancelled = 3;  // of a run that was followed
+// Of a run that was followed.
+inline constexpr int exit_cancelled = 3;
+inline constexpr int exit_unseen = 4;  // its end
 
 struct RunOptions : TargetOptions {
   std::string repository;  // empty: the one that can be meant, see repository_of()
@@ -65,7 +67,7 @@ int run_start_run(const StartRunCommand& command, const Surroundings& surroundin
 int run_list_runs(const ListRunsCommand& command, const Surroundings& surroundings, std::ostream& out,
                   std::ostream& err);
 int run_show_run(const RunCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
-// Follows it to its end: success 0, failure 1, cancelled exit_cancelled.
+// Follows it to its end: success 0, failure 1, cancelled exit_cancelled; exit_unseen when that cannot be followed.
 int run_watch_run(const RunCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
 int run_job_log(const JobLogCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
 int run_cancel_run(const RunCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);

@@ -31,8 +31,8 @@ constexpr const char* watch_help = R"help(Examples:
   kaapi run watch               the newest
   kaapi run watch 12 && echo deployed
 
-From its beginning, and live until its end. Exit code: 0 when it succeeded, 1 when it failed, 3 when it was cancelled.
-Ctrl-C ends the watching, not the run.)help";
+From its beginning, and live until its end. Exit code: 0 when it succeeded, 1 when it failed, 3 when it was cancelled,
+4 when its end was not seen: the platform was away for more than a minute. Ctrl-C ends the watching, not the run.)help";
 
 constexpr const char* log_help = R"help(Examples:
   kaapi run log 12

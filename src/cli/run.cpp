@@ -112,6 +112,13 @@ Result<wire::DescribeRunResponse> describe(Asked& asked, const std::string& run_
   return asked.client.call<wire::DescribeRun>({asked.repository, run_id});
 }
 
+// " a.c:12"; a command that tells of a whole file names no line.
+std::string place_of(const wire::Annotation& annotation) {
+  if (!annotation.file || annotation.file->empty()) return "";
+  const auto line = annotation.line.value_or(0);
+  return line > 0 ? fmt::format(" {}:{}", *annotation.file, line) : " " + *annotation.file;
+}
+
 void print_job(const wire::Job& job, const Asked& asked) {
   const bool colors = asked.surroundings.is_terminal;
   const std::string state = state_of(job);
@@ -129,8 +136,7 @@ void print_job(const wire::Job& job, const Asked& asked) {
   }
   asked.out << table(rows, 2, colors);
   for (const wire::Annotation& one : job.annotations.value_or(std::vector<wire::Annotation>())) {
-    const std::string place = one.file ? fmt::format(" {}:{}", *one.file, one.line.value_or(0)) : std::string();
-    asked.out << fmt::format("  {}{}: {}\n", of(one.level), harmless(place), harmless(of(one.message)));
+    asked.out << fmt::format("  {}{}: {}\n", of(one.level), harmless(place_of(one)), harmless(of(one.message)));
   }
 }
 
@@ -327,6 +333,10 @@ int run_rerun(const RerunCommand& command, const Surroundings& surroundings, std
 }
 
 int run_review(const ReviewCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err) {
+  if (!command.approve && trim(command.comment).empty()) {
+    fail("a rejection takes a reason, and this one is empty; for example: -m 'the migration is missing'", err);
+    return exit_usage;
+  }
   return with_repository(command, surroundings, out, err, [&](Asked& asked) -> Result<int> {
     wire::ReviewDeploymentRequest request;
     request.repository = asked.repository;

@@ -5,6 +5,7 @@
 
 #include <ostream>
 
+#include "actions/protocol/runner_api.h"
 #include "aws/gen/runs.h"
 #include "cli/render.h"
 #include "cli/run.h"
@@ -16,6 +17,16 @@ namespace {
 
 namespace wire = aws::runs;
 using Texts = std::vector<std::string>;
+
+// Who is there and has nothing to do asks for work again after acquire_wait.
+constexpr std::chrono::seconds away_after = actions::acquire_wait + std::chrono::seconds(25);
+
+Cell state_of(const wire::Runner& runner, Time now) {
+  const Texts jobs = runner.jobs.value_or(Texts());
+  if (!jobs.empty()) return Cell(fmt::format("at job {}", fmt::join(jobs, ", ")), Tone::busy);
+  const bool away = runner.heardAt && *runner.heardAt + away_after < now;
+  return away ? Cell("away", Tone::bad) : Cell("idle", Tone::faint);
+}
 
 }  // namespace
 
@@ -30,14 +41,12 @@ int run_list_runners(const RunOptions& command, const Surroundings& surroundings
     out << aws::to_json(*answer) << "\n";
     return exit_success;
   }
+  const Time now = SystemClock().now();
   std::vector<Row> rows;
   for (const wire::Runner& one : answer->runners.value_or(std::vector<wire::Runner>())) {
-    const Texts jobs = one.jobs.value_or(Texts());
     rows.push_back({Cell(one.name.value_or(std::string()), Tone::strong),
-                    Cell(fmt::format("{}", fmt::join(one.labels.value_or(Texts()), ", "))),
-                    Cell(jobs.empty() ? "idle" : fmt::format("at job {}", fmt::join(jobs, ", ")),
-                         jobs.empty() ? Tone::faint : Tone::busy),
-                    Cell(one.heardAt ? age(*one.heardAt, SystemClock().now()) : std::string(), Tone::faint, true)});
+                    Cell(fmt::format("{}", fmt::join(one.labels.value_or(Texts()), ", "))), state_of(one, now),
+                    Cell(one.heardAt ? age(*one.heardAt, now) : std::string(), Tone::faint, true)});
   }
   if (rows.empty()) out << "No runner has asked for work since the platform started; see kaapi runner --help\n";
   out << table(rows, 0, surroundings.is_terminal);

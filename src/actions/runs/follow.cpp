@@ -21,6 +21,14 @@ FollowEvent job_event(const Job& job) {
   return event;
 }
 
+FollowEvent began_event(const Job& job) {
+  FollowEvent event = job_event(job);
+  event.status = status_name(Status::in_progress);
+  event.conclusion.clear();
+  event.text = job.runner.empty() ? std::string() : fmt::format("runs on {}", job.runner);
+  return event;
+}
+
 FollowEvent step_event(const Job& job, const StepUpdate& step, bool completed) {
   FollowEvent event;
   event.kind = "step";
@@ -68,6 +76,8 @@ bool Teller::tell_job(const Job& job, const std::vector<StepUpdate>& steps) {
   Told& told = jobs_[job.id];
   const std::string state = fmt::format("{} {}", status_name(job.status), job.reason);
   if (told.state == state) return tell_steps(job, steps, told);
+  // Who begins to follow later shall know whose steps these are.
+  if (job.over() && told.state.empty() && !steps.empty() && !tell_(began_event(job))) return false;
   // Its steps and its log come before its end.
   if (job.over() && !tell_steps(job, steps, told)) return false;
   told.state = state;

@@ -77,6 +77,8 @@ TEST_F(RunnerApiTest, APushBecomesARunThatARunnerTakesAndEnds) {
   EXPECT_EQ(run.conclusion, Outcome::success);
   const std::string events = follow(report.runs[0]);
   EXPECT_THAT(events, HasSubstr(R"("kind":"log","job_id":1,"name":"","status":"","conclusion":"","text":"one\n")"));
+  EXPECT_LT(events.find(R"("kind":"job","job_id":1,"name":"build","status":"in_progress")"), events.find("Set up job"))
+      << "whose steps these are";
   EXPECT_LT(events.find("Set up job"), events.find("one"));
   EXPECT_LT(events.find("Run make"), events.find("two"));
   EXPECT_THAT(events, testing::EndsWith("\"text\":\"all jobs succeeded\"}\n"));

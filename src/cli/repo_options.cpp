@@ -40,6 +40,8 @@ Replaces the rules that there are, unless --add.)help";
 constexpr const char* default_branch_help = R"help(Example:
   kaapi repo default-branch shop trunk
 
+The branch must be there, unless the repository has none yet.
+
 Schedules, workflow_run and kaapi run start take the workflow files of the default branch, and a clone begins there. Where
 nobody has changed the protection the new one is protected too. A mirror follows the other side when that changes its own.)help";
 

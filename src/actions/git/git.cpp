@@ -90,6 +90,13 @@ std::string_view tag_of(std::string_view ref) {
   return ref.starts_with(tags) ? ref.substr(tags.size()) : std::string_view();
 }
 
+Result<std::string> branch_named(std::string_view given) {
+  const std::string branch(given.starts_with("refs/heads/") ? branch_of(given) : given);
+  if (!branch.starts_with("refs/") && is_ref("refs/heads/" + branch)) return branch;
+  return make_error(errc::invalid, fmt::format("'{}' is no name of a branch: give one like main or refs/heads/main",
+                                               as_utf8(given.substr(0, max_ref_bytes))));
+}
+
 std::vector<std::string> environment(const std::vector<std::pair<std::string, std::string>>& settings) {
   std::vector<std::string> out = {"PATH=/usr/local/bin:/usr/bin:/bin",
                                   "HOME=/nonexistent",

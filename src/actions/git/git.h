@@ -31,6 +31,8 @@ std::string ref_fault(std::string_view ref);
 // "main" of "refs/heads/main", "v1" of "refs/tags/v1"; otherwise empty.
 std::string_view branch_of(std::string_view ref);
 std::string_view tag_of(std::string_view ref);
+// "main" of "main" and of "refs/heads/main", as a person names a branch. Error: `Invalid`.
+Result<std::string> branch_named(std::string_view given);
 
 // The environment of every git here: nothing of this process's but proxies and certificates, no settings of the
 // machine's or a user's. `settings`: "NAME", "VALUE" pairs as git -c takes them.

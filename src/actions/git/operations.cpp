@@ -112,8 +112,9 @@ class Operations {
   }
 
   Result<wire::PutDefaultBranchResponse> set_default_branch(const wire::PutDefaultBranchRequest& request) const {
+    if (const auto found = rooms_.repositories.find(request.repository); !found) return on_wire(found.error());
     const Result<Repository> changed = rooms_.pushes.set_default_branch(request.repository, request.defaultBranch);
-    if (!changed) return on_wire(changed.error());
+    if (!changed) return on_wire(changed.error(), wire::error::ValidationException);
     return wire::PutDefaultBranchResponse{described(*changed)};
   }
 

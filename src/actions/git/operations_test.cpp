@@ -122,9 +122,19 @@ TEST_F(OperationsTest, SetTheDefaultBranch) {
   EXPECT_EQ(text(changed, "/details/defaultBranch"), "release/2");
   EXPECT_EQ(text(changed, "/details/rules/2/pattern"), "release/2") << "protected like main";
   EXPECT_EQ(text(call("PutDefaultBranch", {{"repository", "team/shop"}, {"defaultBranch", "a b"}}, 400), "/message"),
-            "'a b' is no name of a branch");
+            "'a b' is no name of a branch: give one like main or refs/heads/main");
   EXPECT_EQ(text(call("PutDefaultBranch", {{"repository", "team/none"}, {"defaultBranch", "main"}}, 400), "/__type"),
             "RepositoryNotFoundException");
+}
+
+TEST_F(OperationsTest, TheDefaultBranchIsOneThatIsThere) {
+  call("CreateRepository", {{"repository", "team/shop"}});
+  const Clone clone(all.directory.file("clone"));
+  clone.commit("a", "1");
+  ASSERT_EQ(clone.git({"push", "--quiet", all.repositories->directory("team/shop"), "main"}).exit_code, 0);
+  const json::value refused = call("PutDefaultBranch", {{"repository", "team/shop"}, {"defaultBranch", "mian"}}, 400);
+  EXPECT_EQ(text(refused, "/__type"), "ValidationException") << "the repository is there";
+  EXPECT_EQ(text(refused, "/message"), "team/shop has no branch mian: push it first, or name one that is there (main)");
 }
 
 TEST_F(OperationsTest, ReplayAPush) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "actions/git/git.h"
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view first_branch = "main";
 constexpr std::size_t max_head_bytes = 1024;
+constexpr std::size_t max_branches_named = 5;         // in an error
 constexpr const char* max_push_bytes = "2147483648";  // 2 GiB, as GitHub's
 constexpr std::chrono::minutes tidy_timeout{30};
 
@@ -126,12 +128,11 @@ Repository Repositories::read_row(store::Statement& row) const {
 
 Result<Repository> Repositories::create(std::string_view name, std::string_view default_branch) {
   if (!is_repository_name(name)) return bad_name(name);
-  const std::string branch(default_branch.empty() ? first_branch : default_branch);
-  if (!is_ref("refs/heads/" + branch))
-    return make_error(errc::invalid, fmt::format("'{}' is no name of a branch", branch));
+  const Result<std::string> branch = branch_named(default_branch.empty() ? first_branch : default_branch);
+  if (!branch) return branch.error();
   const std::lock_guard lock(changing_);
   if (find(name)) return make_error(errc::conflict, fmt::format("the repository {} exists already", name));
-  const Result<void> made = make_bare(directory(name), branch);
+  const Result<void> made = make_bare(directory(name), *branch);
   if (!made) return made.error();
   const std::string owner(name.substr(0, name.find('/')));
   const Result<void> stored = database_.write([&](store::Session& session) -> Result<void> {
@@ -143,7 +144,7 @@ Result<Repository> Repositories::create(std::string_view name, std::string_view 
     session.run(
         "INSERT INTO repositories (owner_id, name, created_ms, rules) "
         "VALUES ((SELECT id FROM owners WHERE name = ?), ?, ?, ?)",
-        owner, name, to_millis(clock_.now()), rules_text(default_rules(branch)));
+        owner, name, to_millis(clock_.now()), rules_text(default_rules(*branch)));
     return ok();
   });
   if (!stored) return stored.error();
@@ -206,18 +207,34 @@ Result<Repository> Repositories::protect(std::string_view name, std::vector<Rule
   return find(name);
 }
 
-Result<Repository> Repositories::set_default_branch(std::string_view name, const std::string& branch) {
+Result<Repository> Repositories::set_default_branch(std::string_view name, std::string_view given) {
   const Result<std::string> where = place(name);
   if (!where) return where.error();
-  if (!is_ref("refs/heads/" + branch)) {
-    return make_error(errc::invalid, fmt::format("'{}' is no name of a branch", branch));
-  }
+  const Result<std::string> branch = branch_named(given);
+  if (!branch) return branch.error();
+  if (const Result<void> there = require_branch(name, *branch); !there) return there.error();
   const std::string before = branch_of_head(name);
-  const Result<std::string> done = git(*where, {"symbolic-ref", "HEAD", "refs/heads/" + branch});
+  const Result<std::string> done = git(*where, {"symbolic-ref", "HEAD", "refs/heads/" + *branch});
   if (!done) return done.error();
-  protect_default_branch(name, before, branch);
-  log::info("git", "the default branch of {} is now {}", name, branch);
+  protect_default_branch(name, before, *branch);
+  log::info("git", "the default branch of {} is now {}", name, *branch);
   return find(name);
+}
+
+Result<void> Repositories::require_branch(std::string_view name, const std::string& branch) const {
+  const auto there = refs(name);
+  if (!there) return there.error();
+  if (there->contains("refs/heads/" + branch)) return ok();
+  std::vector<std::string> others;
+  for (const auto& [ref, commit] : *there) {
+    if (!branch_of(ref).empty()) others.push_back(as_utf8(branch_of(ref)));
+  }
+  if (others.empty()) return ok();
+  const std::size_t more = others.size() - std::min(others.size(), max_branches_named);
+  others.resize(others.size() - more);
+  return make_error(errc::not_found, fmt::format("{} has no branch {}: push it first, or name one that is there ({}{})",
+                                                 name, branch, fmt::join(others, ", "),
+                                                 more == 0 ? std::string() : fmt::format(" and {} more", more)));
 }
 
 void Repositories::protect_default_branch(std::string_view name, const std::string& before, const std::string& branch) {

@@ -60,8 +60,9 @@ class Repositories final : public Source {
   Result<std::vector<Repository>> list(std::string_view after, std::size_t limit) const;
   Result<void> remove(std::string_view name);                                  // `NotFound`
   Result<Repository> protect(std::string_view name, std::vector<Rule> rules);  // `NotFound`, `Invalid`
-  // The branch need not be there yet. Errors: `NotFound`, `Invalid` (no name of a branch), `Unavailable`.
-  Result<Repository> set_default_branch(std::string_view name, const std::string& branch);
+  // "main" or "refs/heads/main"; it must be there, unless no branch is yet. Errors: `NotFound` (also the branch, naming
+  // some that are there), `Invalid` (no name of a branch), `Unavailable`.
+  Result<Repository> set_default_branch(std::string_view name, std::string_view given);
 
   // Commits (of tags that are objects: the tag's) by full ref. Errors: `NotFound`, `Unavailable`.
   Result<std::map<std::string, std::string>> refs(std::string_view name) const;
@@ -102,6 +103,7 @@ class Repositories final : public Source {
   // The repository's directory. Errors: `NotFound`.
   Result<std::string> place(std::string_view name) const;
   std::string branch_of_head(std::string_view name) const;
+  Result<void> require_branch(std::string_view name, const std::string& branch) const;
   // Like the one before, of a repository whose rules nobody has changed.
   void protect_default_branch(std::string_view name, const std::string& before, const std::string& branch);
   Repository read_row(store::Statement& row) const;

@@ -246,6 +246,31 @@ TEST_F(RepositoriesTest, GiveTheCommitsThatAPushBrought) {
   EXPECT_EQ(repositories.new_commits("team/shop", "--help", last, {}, 10).error().code, errc::not_found);
 }
 
+TEST_F(RepositoriesTest, TheDefaultBranchIsNamedShortOrWhole) {
+  ASSERT_TRUE(repositories.create("team/shop", "refs/heads/trunk"));
+  EXPECT_EQ(repositories.default_branch("team/shop").value(), "trunk");
+  ASSERT_TRUE(repositories.set_default_branch("team/shop", "refs/heads/main"));
+  EXPECT_EQ(repositories.default_branch("team/shop").value(), "main");
+  for (const char* none : {"refs/tags/v1", "refs/heads/refs/heads/main", "refs/heads/", "refs/main", "a b", ""}) {
+    EXPECT_EQ(repositories.set_default_branch("team/shop", none).error().code, errc::invalid) << none;
+  }
+  EXPECT_EQ(repositories.create("team/other", "refs/tags/v1").error().code, errc::invalid);
+}
+
+TEST_F(RepositoriesTest, ABranchThatIsNotThereIsNoDefault) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  ASSERT_TRUE(repositories.set_default_branch("team/shop", "trunk")) << "nothing is there yet";
+  clone.commit("a", "1");
+  for (const char* branch : {"a", "b", "c", "d", "e", "f", "main"}) push(fmt::format("main:refs/heads/{}", branch));
+  const Result<Repository> refused = repositories.set_default_branch("team/shop", "release");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::not_found);
+  EXPECT_NE(refused.error().message.find("(a, b, c, d, e and 2 more)"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(repositories.default_branch("team/shop").value(), "trunk");
+  ASSERT_TRUE(repositories.set_default_branch("team/shop", "refs/heads/f"));
+  EXPECT_EQ(repositories.default_branch("team/shop").value(), "f");
+}
+
 TEST_F(RepositoriesTest, HeadFollowsTheFirstBranch) {
   ASSERT_TRUE(repositories.create("team/shop"));
   const std::string sha = clone.commit("a", "1");

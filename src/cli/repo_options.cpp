@@ -43,7 +43,8 @@ constexpr const char* default_branch_help = R"help(Example:
 The branch must be there, unless the repository has none yet.
 
 Schedules, workflow_run and kaapi run start take the workflow files of the default branch, and a clone begins there. Where
-nobody has changed the protection the new one is protected too. A mirror follows the other side when that changes its own.)help";
+nobody has changed the protection of the one before, the new one is protected too. A mirror follows the other side when that
+changes its own.)help";
 
 constexpr const char* replay_help = R"help(Examples:
   kaapi repo replay shop main

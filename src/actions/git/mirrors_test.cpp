@@ -138,6 +138,7 @@ TEST_F(MirrorsTest, TheDefaultBranchIsThatOfTheOtherSide) {
   ASSERT_TRUE(there.repositories->set_default_branch("team/shop", "next"));
   ASSERT_TRUE(mirrors.fetch("team/copy"));
   EXPECT_EQ(here.repositories->default_branch("team/copy").value(), "next");
+  EXPECT_TRUE(here.repositories->is_protected("team/copy", "refs/heads/next")) << "like each before";
 }
 
 TEST_F(MirrorsTest, RefsThatCannotBeNamedStartNothing) {

@@ -239,9 +239,10 @@ Result<void> Repositories::require_branch(std::string_view name, const std::stri
 
 void Repositories::protect_default_branch(std::string_view name, const std::string& before, const std::string& branch) {
   const Result<Repository> found = find(name);
-  if (!found || found->rules != default_rules(before) || !rules_of(found->rules, "refs/heads/" + branch).empty())
-    return;
+  if (!found) return;
   std::vector<Rule> rules = found->rules;
+  const bool untouched = std::find(rules.begin(), rules.end(), default_rules(before).front()) != rules.end();
+  if (!untouched || !rules_of(rules, "refs/heads/" + branch).empty()) return;
   rules.push_back(default_rules(branch).front());
   const Result<Repository> done = protect(name, std::move(rules));
   if (!done) log::warn("git", "the default branch of {} is not protected: {}", name, done.error().message);

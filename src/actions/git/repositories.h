@@ -104,7 +104,7 @@ class Repositories final : public Source {
   Result<std::string> place(std::string_view name) const;
   std::string branch_of_head(std::string_view name) const;
   Result<void> require_branch(std::string_view name, const std::string& branch) const;
-  // Like the one before, of a repository whose rules nobody has changed.
+  // Like the one before, while nobody has changed or removed the rule of that one.
   void protect_default_branch(std::string_view name, const std::string& before, const std::string& branch);
   Repository read_row(store::Statement& row) const;
   Result<std::optional<std::string>> only_here(const std::string& place, const std::string& commit,

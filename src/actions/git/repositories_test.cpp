@@ -271,6 +271,27 @@ TEST_F(RepositoriesTest, ABranchThatIsNotThereIsNoDefault) {
   EXPECT_EQ(repositories.default_branch("team/shop").value(), "f");
 }
 
+TEST_F(RepositoriesTest, EveryNextDefaultBranchIsProtectedToo) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  for (const char* branch : {"a", "release+1", "b"}) {
+    const Result<Repository> changed = repositories.set_default_branch("team/shop", branch);
+    ASSERT_TRUE(changed) << changed.error().message;
+    EXPECT_TRUE(repositories.is_protected("team/shop", fmt::format("refs/heads/{}", branch))) << branch;
+  }
+  const std::size_t rules = repositories.find("team/shop")->rules.size();
+  EXPECT_EQ(repositories.set_default_branch("team/shop", "a")->rules.size(), rules) << "it is protected already";
+}
+
+TEST_F(RepositoriesTest, ADefaultBranchWithoutItsOwnRuleHandsNoneOn) {
+  ASSERT_TRUE(repositories.create("team/shop"));
+  const std::vector<Rule> pushers = {{Rule::Kind::branch, "main", {"arn:x"}}, {Rule::Kind::tag, "v*", {}}};
+  for (const std::vector<Rule>& rules : {std::vector<Rule>(), pushers}) {
+    ASSERT_TRUE(repositories.protect("team/shop", rules));
+    EXPECT_EQ(repositories.set_default_branch("team/shop", "a")->rules, rules);
+    ASSERT_TRUE(repositories.set_default_branch("team/shop", "main"));
+  }
+}
+
 TEST_F(RepositoriesTest, HeadFollowsTheFirstBranch) {
   ASSERT_TRUE(repositories.create("team/shop"));
   const std::string sha = clone.commit("a", "1");

@@ -104,7 +104,10 @@ void print(const wire::Repository& repository, const Target& target, std::ostrea
   if (mirror.everySeconds) out << "  fetched every   " << *mirror.everySeconds << " s\n";
   if (mirror.webhookPath) out << "  webhook         " << target.endpoint << *mirror.webhookPath << "\n";
   out << "  last fetched    " << time_of(mirror.lastFetchedAt) << "\n";
-  if (mirror.lastError) out << "  last error      " << harmless(*mirror.lastError) << "\n";
+  if (mirror.lastError) {
+    out << "  last tried      " << time_of(mirror.lastTriedAt) << "\n";
+    out << "  last error      " << harmless(*mirror.lastError) << "\n";
+  }
   for (const std::string& line : mirror.lastReport.value_or(std::vector<std::string>())) {
     out << "  last change     " << harmless(line) << "\n";
   }

@@ -237,7 +237,8 @@ Result<std::string> Mirrors::set(const MirrorSpec& spec) {
         "ON CONFLICT (repository) DO UPDATE SET every_s = excluded.every_s, username = excluded.username, "
         "password = excluded.password, webhook_secret = excluded.webhook_secret, url = excluded.url, "
         // Of another remote, what changes is told only after its first fetch.
-        "synced = synced AND url = excluded.url, told = CASE WHEN url = excluded.url THEN told ELSE '' END",
+        "synced = synced AND url = excluded.url, told = CASE WHEN url = excluded.url THEN told ELSE '' END, "
+        "fetched_ms = CASE WHEN url = excluded.url THEN fetched_ms END, tried_ms = NULL, error = ''",
         spec.repository, spec.url, spec.every.count(), spec.username);
     insert.bind_blob(5, password).bind_blob(6, sealed_secret);
     insert.run();
@@ -262,7 +263,8 @@ Result<void> Mirrors::remove(std::string_view repository) {
 std::optional<Mirror> Mirrors::find(std::string_view repository) const {
   const auto found = repositories_.database().read([&](store::Session& session) -> Result<std::optional<Mirror>> {
     store::Statement row = session.query(
-        "SELECT url, every_s, length(webhook_secret), fetched_ms, error, report FROM mirrors WHERE repository = ?",
+        "SELECT url, every_s, length(webhook_secret), fetched_ms, tried_ms, error, report FROM mirrors "
+        "WHERE repository = ?",
         repository);
     if (!row.step()) return std::optional<Mirror>();
     Mirror mirror;
@@ -270,8 +272,9 @@ std::optional<Mirror> Mirrors::find(std::string_view repository) const {
     mirror.every = std::chrono::seconds(row.number(1));
     mirror.webhook = row.number(2) > 0;
     if (!row.is_null(3)) mirror.fetched_at = from_millis(row.number(3));
-    mirror.error = row.text(4);
-    mirror.report = lines_from(row.text(5));
+    if (!row.is_null(4)) mirror.tried_at = from_millis(row.number(4));
+    mirror.error = row.text(5);
+    mirror.report = lines_from(row.text(6));
     return std::optional(mirror);
   });
   return found ? *found : std::nullopt;
@@ -436,8 +439,10 @@ void Mirrors::note_report(const std::string& repository, const std::vector<std::
 
 void Mirrors::note(const std::string& repository, const std::string& error) {
   const Result<void> noted = repositories_.database().write([&](store::Session& session) -> Result<void> {
-    session.run("UPDATE mirrors SET fetched_ms = ?1, error = ?2, synced = synced OR ?2 = '' WHERE repository = ?3",
-                to_millis(clock_.now()), error, repository);
+    session.run(
+        "UPDATE mirrors SET tried_ms = ?1, error = ?2, synced = synced OR ?2 = '', "
+        "fetched_ms = CASE WHEN ?2 = '' THEN ?1 ELSE fetched_ms END WHERE repository = ?3",
+        to_millis(clock_.now()), error, repository);
     return ok();
   });
   if (!noted) log::warn("git", "what became of mirror {} is not noted: {}", repository, noted.error().message);

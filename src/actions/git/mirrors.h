@@ -52,7 +52,8 @@ struct Mirror {
   std::string url;
   std::chrono::seconds every{0};
   bool webhook = false;
-  std::optional<Time> fetched_at;     // last, with or without success
+  std::optional<Time> fetched_at;     // when that went well last
+  std::optional<Time> tried_at;       // last, with or without success; nullopt: not since it was set
   std::string error;                  // of that; empty: it went well
   std::vector<std::string> report{};  // what the last change started, and what not and why
 };

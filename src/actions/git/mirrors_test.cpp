@@ -299,6 +299,29 @@ TEST_F(MirrorsTest, SayWhyTheyAreBehind) {
   EXPECT_EQ(mirrors.fetch("team/none").error().code, errc::not_found);
 }
 
+TEST_F(MirrorsTest, AFetchThatFailedIsATryButNoFetch) {
+  MirrorSpec wrong = spec();
+  wrong.url += "x";
+  ASSERT_TRUE(mirrors.set(wrong));
+  EXPECT_FALSE(mirrors.find("team/copy")->tried_at);
+  ASSERT_FALSE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(mirrors.find("team/copy")->tried_at, here.clock.now());
+  EXPECT_FALSE(mirrors.find("team/copy")->fetched_at) << "none went well";
+  ASSERT_TRUE(mirrors.set(spec()));
+  EXPECT_EQ(mirrors.find("team/copy")->error, "") << "of another remote";
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  const Time good = here.clock.now();
+  EXPECT_EQ(mirrors.find("team/copy")->fetched_at, good);
+  here.clock.advance(std::chrono::hours(1));
+  ASSERT_TRUE(there.repositories->remove("team/shop"));
+  ASSERT_FALSE(mirrors.fetch("team/copy"));
+  EXPECT_EQ(mirrors.find("team/copy")->fetched_at, good);
+  EXPECT_EQ(mirrors.find("team/copy")->tried_at, here.clock.now());
+  ASSERT_TRUE(mirrors.set(spec()));
+  EXPECT_EQ(mirrors.find("team/copy")->fetched_at, good) << "the same remote";
+  EXPECT_FALSE(mirrors.find("team/copy")->tried_at);
+}
+
 TEST(MirrorRules, RefuseWhatCannotBeMirrored) {
   const MirrorSpec good{"team/copy", "https://example.com/team/shop.git", std::chrono::minutes(5), false, "", ""};
   EXPECT_TRUE(check_mirror(good));

@@ -224,6 +224,7 @@ class Operations {
     if (found->every.count() > 0) out.everySeconds = static_cast<std::int32_t>(found->every.count());
     if (found->webhook) out.webhookPath = fmt::format("{}{}", webhook_path, repository);
     out.lastFetchedAt = found->fetched_at;
+    out.lastTriedAt = found->tried_at;
     if (!found->error.empty()) out.lastError = found->error;
     if (!found->report.empty()) out.lastReport = found->report;
     return out;

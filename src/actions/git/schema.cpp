@@ -65,8 +65,15 @@ constexpr std::string_view reports_of_mirrors = "ALTER TABLE mirrors ADD COLUMN 
 // The default branch of the other side, when it was looked at last. Empty: not yet.
 constexpr std::string_view heads_of_mirrors = "ALTER TABLE mirrors ADD COLUMN head TEXT NOT NULL DEFAULT ''";
 
-constexpr std::string_view all[] = {first,       pushes_of_jobs,     refs_of_mirrors, ids_of_pushers,
-                                    pushes_told, reports_of_mirrors, heads_of_mirrors};
+// fetched_ms is of the last good fetch, tried_ms of the last since the mirror was set, good or not.
+constexpr std::string_view tries_of_mirrors = R"sql(
+ALTER TABLE mirrors ADD COLUMN tried_ms INTEGER;
+UPDATE mirrors SET tried_ms = fetched_ms;
+UPDATE mirrors SET fetched_ms = NULL WHERE error <> '';
+)sql";
+
+constexpr std::string_view all[] = {first,       pushes_of_jobs,     refs_of_mirrors,  ids_of_pushers,
+                                    pushes_told, reports_of_mirrors, heads_of_mirrors, tries_of_mirrors};
 
 }  // namespace
 

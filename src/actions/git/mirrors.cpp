@@ -77,6 +77,24 @@ std::vector<std::string> lines_from(std::string_view text) {
   return lines;
 }
 
+// Why a fetch failed, for people, from what git said of it.
+std::string why_not(std::string said, bool with_password) {
+  const auto holds = [&](std::string_view text) { return said.find(text) != std::string::npos; };
+  // git asks for what the other side did not take, and nobody is there to answer.
+  if (holds("could not read Username") || holds("could not read Password") || holds("Authentication failed")) {
+    if (with_password) {
+      return "the user name or password was refused: give others with kaapi repo mirror URL --user NAME and the "
+             "options that it was set with; some hosts refuse so when there is no such repository";
+    }
+    return "it asks for a user name and password: kaapi repo mirror URL --user NAME and the options that it was set "
+           "with; some hosts ask so when there is no such repository";
+  }
+  if (holds("redirect") || holds("error: 30")) {
+    said += "; it redirects, which is not followed: mirror the URL that it leads to";
+  }
+  return said;
+}
+
 Error no_mirror(std::string_view repository) {
   return make_error(errc::not_found,
                     fmt::format("{} is no mirror; make it one with: kaapi repo mirror URL", repository));
@@ -331,11 +349,8 @@ Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) 
            "--end-of-options", row.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"});
   if (!finished) return finished.error();
   if (finished->exit_code == 0) return ok();
-  std::string why = fmt::format("{} cannot be fetched: {}", row.url, said(finished->errors));
-  if (why.find("redirect") != std::string::npos || why.find("error: 30") != std::string::npos) {
-    why += "; it redirects, which is not followed: mirror the URL that it leads to";
-  }
-  return make_error(errc::unavailable, std::move(why));
+  return make_error(errc::unavailable, fmt::format("{} cannot be fetched: {}", row.url,
+                                                   why_not(said(finished->errors), !row.password.empty())));
 }
 
 void Mirrors::follow_head(const std::string& repository, const Row& row) {

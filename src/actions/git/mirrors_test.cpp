@@ -299,6 +299,29 @@ TEST_F(MirrorsTest, SayWhyTheyAreBehind) {
   EXPECT_EQ(mirrors.fetch("team/none").error().code, errc::not_found);
 }
 
+TEST_F(MirrorsTest, TellWhetherAPasswordIsMissingOrWrong) {
+  http::Server locked{http::ServerConfig{}};
+  locked.route("/", 0, [](const http::Request&) {
+    http::Response response = http::Response::text(401, "");
+    response.headers.add("WWW-Authenticate", "Basic realm=\"there\"");
+    return response;
+  });
+  ASSERT_TRUE(locked.start());
+  MirrorSpec secret = spec();
+  secret.url = fmt::format("http://127.0.0.1:{}/x.git", locked.port());
+  ASSERT_TRUE(mirrors.set(secret));
+  const std::string missing = mirrors.fetch("team/copy").error().message;
+  EXPECT_NE(missing.find("x.git cannot be fetched: it asks for a user name and password"), std::string::npos)
+      << missing;
+  secret.username = "me";
+  secret.password = "wrong";
+  ASSERT_TRUE(mirrors.set(secret));
+  const std::string refused = mirrors.fetch("team/copy").error().message;
+  EXPECT_NE(refused.find("x.git cannot be fetched: the user name or password was refused"), std::string::npos)
+      << refused;
+  locked.stop(std::chrono::milliseconds(100));
+}
+
 TEST_F(MirrorsTest, AFetchThatFailedIsATryButNoFetch) {
   MirrorSpec wrong = spec();
   wrong.url += "x";

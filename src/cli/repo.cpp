@@ -145,6 +145,56 @@ Result<std::vector<wire::ProtectionRule>> rules_for(aws::Client& client, const P
   return rules;
 }
 
+Result<wire::MirrorRepositoryRequest> mirror_request(const MirrorRepoCommand& command, const std::string& name,
+                                                     int input, std::ostream& err) {
+  wire::MirrorRepositoryRequest request;
+  request.repository = name;
+  request.url = command.url;
+  if (command.every.count() > 0) request.everySeconds = static_cast<std::int32_t>(command.every.count());
+  request.webhook = command.webhook;
+  if (command.username.empty()) return request;
+  const Result<std::string> password = read_password(input, command.username, err);
+  if (!password) return password.error();
+  request.username = command.username;
+  request.password = *password;
+  return request;
+}
+
+Result<void> stop_mirroring(aws::Client& client, const std::string& name, std::ostream& out) {
+  const auto stopped = client.call<wire::StopMirroring>({name});
+  if (!stopped) return stopped.error();
+  out << name << " is no mirror any more; what it holds stays.\n";
+  return ok();
+}
+
+// Why the fetch that followed failed; empty: it did not, or is under way.
+std::string fault_of(const wire::MirrorRepositoryResponse& made) {
+  const wire::Repository repository = made.details.value_or(wire::Repository());
+  const std::optional<std::string> error = repository.mirror ? repository.mirror->lastError : std::nullopt;
+  if (!error) return {};
+  return fmt::format(
+      "{}; it is tried again by itself (kaapi repo show {} tells), until you set it anew, or stop it: kaapi repo "
+      "mirror "
+      "--stop --repo {}",
+      harmless(*error), repository.repository.value_or(""), repository.repository.value_or(""));
+}
+
+void print(const wire::MirrorRepositoryResponse& made, const Target& target, std::ostream& out) {
+  const wire::Repository repository = made.details.value_or(wire::Repository());
+  const wire::Mirror mirror = repository.mirror.value_or(wire::Mirror());
+  const std::string name = repository.repository.value_or("");
+  out << fmt::format("{} mirrors {} {}; clone it from {}\n", name, harmless(mirror.url.value_or("")),
+                     mirror.lastTriedAt && !mirror.lastError ? "now" : "from now on", clone_url(target, repository));
+  if (!mirror.lastTriedAt) {
+    out << fmt::format("The first fetch is under way: kaapi repo show {} tells how it went\n", name);
+  }
+  if (!made.webhookSecret) return;
+  out << fmt::format(
+      "Webhook, in the settings of the repository there (content type application/json, pushes):\n"
+      "  URL     {}{}\n  secret  {}   (shown this once)\n",
+      target.endpoint, made.webhookPath.value_or(""), *made.webhookSecret);
+}
+
 }  // namespace
 
 int run_create_repo(const CreateRepoCommand& command, const Surroundings& surroundings, std::ostream& out,
@@ -271,42 +321,24 @@ int run_mirror_repo(const MirrorRepoCommand& command, const Surroundings& surrou
   }
   RepoCommand named = command;
   if (named.repository.empty()) named.repository = repository_of_url(command.url);
-  return with_repository(
-      named, surroundings, err,
-      [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
-        if (command.stop) {
-          const auto stopped = client.call<wire::StopMirroring>({name});
-          if (!stopped) return stopped.error();
-          out << name << " is no mirror any more; what it holds stays.\n";
-          return ok();
-        }
-        wire::MirrorRepositoryRequest request;
-        request.repository = name;
-        request.url = command.url;
-        if (command.every.count() > 0) request.everySeconds = static_cast<std::int32_t>(command.every.count());
-        request.webhook = command.webhook;
-        if (!command.username.empty()) {
-          const Result<std::string> password = read_password(input, command.username, err);
-          if (!password) return password.error();
-          request.username = command.username;
-          request.password = *password;
-        }
-        const auto made = client.call<wire::MirrorRepository>(request);
-        if (!made) return made.error();
-        if (command.json) {
-          out << aws::to_json(*made) << "\n";
-          return ok();
-        }
-        out << fmt::format("{} mirrors {} now; clone it from {}\n", name, command.url,
-                           clone_url(target, made->details.value_or(wire::Repository())));
-        if (made->webhookSecret) {
-          out << fmt::format(
-              "Webhook, in the settings of the repository there (content type application/json, pushes):\n"
-              "  URL     {}{}\n  secret  {}   (shown this once)\n",
-              target.endpoint, made->webhookPath.value_or(""), *made->webhookSecret);
-        }
-        return ok();
-      });
+  std::string fault;
+  const int code =
+      with_repository(named, surroundings, err,
+                      [&](aws::Client& client, const Target& target, const std::string& name) -> Result<void> {
+                        if (command.stop) return stop_mirroring(client, name, out);
+                        const auto request = mirror_request(command, name, input, err);
+                        if (!request) return request.error();
+                        const auto made = client.call<wire::MirrorRepository>(*request);
+                        if (!made) return made.error();
+                        fault = fault_of(*made);
+                        if (command.json) {
+                          out << aws::to_json(*made) << "\n";
+                        } else {
+                          print(*made, target, out);
+                        }
+                        return ok();
+                      });
+  return fault.empty() ? code : fail(fault, err);
 }
 
 int run_create_token(const CreateTokenCommand& command, const Surroundings& surroundings, std::ostream& out,

@@ -68,7 +68,8 @@ int run_protect_repo(const ProtectRepoCommand& command, const Surroundings& surr
 int run_default_branch(const DefaultBranchCommand& command, const Surroundings& surroundings, std::ostream& out,
                        std::ostream& err);
 int run_replay(const ReplayCommand& command, const Surroundings& surroundings, std::ostream& out, std::ostream& err);
-// With a user name, the password of the other side comes from `input`.
+// With a user name, the password of the other side comes from `input`. Fails when the fetch that follows does within
+// seconds; the mirror is set all the same.
 int run_mirror_repo(const MirrorRepoCommand& command, const Surroundings& surroundings, int input, std::ostream& out,
                     std::ostream& err);
 int run_create_token(const CreateTokenCommand& command, const Surroundings& surroundings, std::ostream& out,

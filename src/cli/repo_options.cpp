@@ -60,7 +60,8 @@ constexpr const char* mirror_help = R"help(Examples:
   kaapi repo mirror https://github.com/team/private.git --every 10m --user me < token.txt
   kaapi repo mirror --stop --repo team/shop
 
-Fetches branches and tags; what changes after the first fetch starts runs, as a push would. With --webhook the other side says
+Fetches branches and tags; what changes after the first fetch starts runs, as a push would. Ends with 1 when a fetch fails at
+once: it is tried again, unless the URL or the password is set anew, or mirroring is stopped. With --webhook the other side says
 when: the URL and the secret to set there are printed, the secret this once.)help";
 
 constexpr const char* token_create_help = R"help(Examples:

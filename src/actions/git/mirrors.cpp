@@ -1,10 +1,12 @@
 #include "actions/git/mirrors.h"
 
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 
 #include "actions/git/git.h"
+#include "base/file_descriptor.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -102,6 +104,42 @@ Error no_mirror(std::string_view repository) {
 
 }  // namespace
 
+// A repository is fetched, set and stopped by one at a time. Who sets or stops it ends a fetch that is going on.
+class Mirrors::Turn {
+ public:
+  enum class Way { wait, end_others };
+  Turn(Mirrors& mirrors, const std::string& repository, Way way = Way::wait)
+      : mirrors_(mirrors), repository_(repository), end_event_(::eventfd(0, EFD_CLOEXEC)) {
+    std::unique_lock lock(mirrors_.mutex_);
+    mirrors_.wake_.wait(lock, [&] {
+      const auto other = mirrors_.turns_.find(repository_);
+      if (other == mirrors_.turns_.end()) return true;
+      if (way == Way::end_others) other->second->end();
+      return false;
+    });
+    mirrors_.turns_.emplace(repository_, this);
+    if (mirrors_.stopping_) end();
+  }
+  ~Turn() {
+    {
+      const std::lock_guard lock(mirrors_.mutex_);
+      mirrors_.turns_.erase(repository_);
+    }
+    mirrors_.wake_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  void end() const { ::eventfd_write(end_event_.get(), 1); }
+  int end_fd() const { return end_event_.get(); }
+  const std::string& repository() const { return repository_; }
+
+ private:
+  Mirrors& mirrors_;
+  const std::string repository_;
+  const FileDescriptor end_event_;  // readable when what is asked of the other side shall end
+};
+
 Result<void> check_mirror(const MirrorSpec& spec) {
   if (!is_repository_name(spec.repository)) return bad_name(spec.repository);
   const std::string_view url = spec.url;
@@ -150,6 +188,10 @@ bool is_signed(std::string_view header, std::string_view secret, std::string_vie
 
 void Mirrors::start() {
   plan_all();
+  {
+    const std::lock_guard lock(mutex_);
+    started_ = true;
+  }
   for (std::size_t i = 0; i < mirror_threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -157,8 +199,8 @@ void Mirrors::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    for (const auto& [repository, turn] : turns_) turn->end();
   }
-  ::eventfd_write(stop_event_.get(), 1);
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -182,7 +224,7 @@ std::optional<std::string> Mirrors::next() {
   while (!stopping_) {
     auto earliest = due_.end();
     for (auto one = due_.begin(); one != due_.end(); ++one) {
-      if (fetching_.contains(one->first)) continue;
+      if (turns_.contains(one->first)) continue;
       if (earliest == due_.end() || one->second < earliest->second) earliest = one;
     }
     if (earliest == due_.end()) {
@@ -226,6 +268,7 @@ std::optional<std::chrono::seconds> Mirrors::pause_after(const std::string& repo
 
 Result<std::string> Mirrors::set(const MirrorSpec& spec) {
   if (const Result<void> good = check_mirror(spec); !good) return good.error();
+  const Turn turn(*this, spec.repository, Turn::Way::end_others);
   if (!repositories_.find(spec.repository)) {
     const Result<Repository> made = repositories_.create(spec.repository);
     if (!made) return made.error();
@@ -271,7 +314,8 @@ Result<std::string> Mirrors::set(const MirrorSpec& spec) {
   return secret;
 }
 
-Result<void> Mirrors::remove(std::string_view repository) {
+Result<void> Mirrors::remove(const std::string& repository) {
+  const Turn turn(*this, repository, Turn::Way::end_others);
   return repositories_.database().write([&](store::Session& session) -> Result<void> {
     session.run("DELETE FROM mirrors WHERE repository = ?", repository);
     return session.changes() == 1 ? ok() : Result<void>(no_mirror(repository));
@@ -296,6 +340,18 @@ std::optional<Mirror> Mirrors::find(std::string_view repository) const {
     return std::optional(mirror);
   });
   return found ? *found : std::nullopt;
+}
+
+void Mirrors::wait_for_outcome(const std::string& repository) {
+  std::unique_lock lock(mutex_);
+  if (!started_ || waiting_ >= max_outcome_waits) return;
+  ++waiting_;
+  wake_.wait_for(lock, max_outcome_wait, [&] {
+    if (stopping_ || turns_.contains(repository)) return stopping_;
+    const std::optional<Mirror> mirror = find(repository);
+    return !mirror || mirror->tried_at;
+  });
+  --waiting_;
 }
 
 Result<Mirrors::Row> Mirrors::row(std::string_view repository) const {
@@ -327,7 +383,7 @@ Result<Mirrors::Row> Mirrors::row(std::string_view repository) const {
   return found;
 }
 
-Result<Finished> Mirrors::ask(const std::string& repository, const Row& row, std::vector<std::string> arguments) const {
+Result<Finished> Mirrors::ask(const Turn& turn, const Row& row, std::vector<std::string> arguments) const {
   // No redirects, which would take the password along: the URL is what somebody with the right to mirror has named.
   std::vector<std::pair<std::string, std::string>> settings = {
       {"http.followRedirects", "false"}, {"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", "120"}};
@@ -338,13 +394,13 @@ Result<Finished> Mirrors::ask(const std::string& repository, const Row& row, std
     settings.emplace_back(fmt::format("http.{}.extraHeader", row.url), "Authorization: Basic " + login);
   }
   arguments.insert(arguments.begin(), "git");
-  const Command command{std::move(arguments), environment(settings), repositories_.directory(repository)};
-  return git::run(command, {}, {64 * 1024, fetch_timeout, stop_event_.get()});
+  const Command command{std::move(arguments), environment(settings), repositories_.directory(turn.repository())};
+  return git::run(command, {}, {64 * 1024, fetch_timeout, turn.end_fd()});
 }
 
-Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) const {
+Result<void> Mirrors::fetch_into(const Turn& turn, const Row& row) const {
   const Result<Finished> finished =
-      ask(repository, row,
+      ask(turn, row,
           {"fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules",
            "--end-of-options", row.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"});
   if (!finished) return finished.error();
@@ -353,9 +409,10 @@ Result<void> Mirrors::fetch_into(const std::string& repository, const Row& row) 
                                                    why_not(said(finished->errors), !row.password.empty())));
 }
 
-void Mirrors::follow_head(const std::string& repository, const Row& row) {
+void Mirrors::follow_head(const Turn& turn, const Row& row) {
+  const std::string& repository = turn.repository();
   const Result<Finished> asked =
-      ask(repository, row, {"ls-remote", "--quiet", "--symref", "--end-of-options", row.url, "HEAD"});
+      ask(turn, row, {"ls-remote", "--quiet", "--symref", "--end-of-options", row.url, "HEAD"});
   const std::string branch = asked && asked->exit_code == 0 ? head_from(asked->output) : std::string();
   if (branch.empty() || branch == row.head) return;
   const Result<Repository> moved = pushes_.set_default_branch(repository, branch);
@@ -367,45 +424,23 @@ void Mirrors::follow_head(const std::string& repository, const Row& row) {
   if (!noted) log::warn("git", "the default branch of mirror {} is not noted: {}", repository, noted.error().message);
 }
 
-// One fetch of a repository at a time, whoever asks for it.
-class Mirrors::Turn {
- public:
-  Turn(Mirrors& mirrors, const std::string& repository) : mirrors_(mirrors), repository_(repository) {
-    std::unique_lock lock(mirrors_.mutex_);
-    mirrors_.wake_.wait(lock, [&] { return !mirrors_.fetching_.contains(repository_); });
-    mirrors_.fetching_.insert(repository_);
-  }
-  ~Turn() {
-    {
-      const std::lock_guard lock(mirrors_.mutex_);
-      mirrors_.fetching_.erase(repository_);
-    }
-    mirrors_.wake_.notify_all();
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  Mirrors& mirrors_;
-  const std::string repository_;
-};
-
 Result<std::vector<RefUpdate>> Mirrors::fetch(const std::string& repository) {
   const Turn turn(*this, repository);
-  return fetch_in_turn(repository);
+  return fetch_in(turn);
 }
 
-Result<std::vector<RefUpdate>> Mirrors::fetch_in_turn(const std::string& repository) {
+Result<std::vector<RefUpdate>> Mirrors::fetch_in(const Turn& turn) {
+  const std::string& repository = turn.repository();
   const Result<Row> mirror = row(repository);
   if (!mirror) return mirror.error();
   const auto before = repositories_.refs(repository);
   if (!before) return before.error();
-  const Result<void> fetched = fetch_into(repository, *mirror);
+  const Result<void> fetched = fetch_into(turn, *mirror);
   note(repository, fetched ? "" : fetched.error().message);
   if (!fetched) return fetched.error();
   const auto after = repositories_.refs(repository);
   if (!after) return after.error();
-  follow_head(repository, *mirror);
+  follow_head(turn, *mirror);
   // Compared with what was told: this process may have ended between the last fetch and telling of it.
   std::vector<RefUpdate> updates = changed_refs(mirror->told.empty() ? *before : mirror->told, *after);
   for (RefUpdate& update : updates) {

@@ -4,15 +4,12 @@
 // there ever was would be deployed.
 // Source of the webhook's rules: "Validating webhook deliveries" in GitHub's documentation.
 
-#include <sys/eventfd.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,7 +20,6 @@
 #include "actions/git/repositories.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file_descriptor.h"
 #include "base/ids.h"
 #include "http/message.h"
 #include "store/sealer.h"
@@ -37,6 +33,9 @@ inline constexpr std::chrono::seconds min_mirror_interval{30};
 inline constexpr std::chrono::seconds max_mirror_interval{30 * 24 * 3600};
 inline constexpr std::chrono::minutes fetch_timeout{30};
 inline constexpr std::size_t mirror_threads = 4;  // so that one slow remote does not hold up the others
+// How long a request waits for the outcome of a fetch, and how many do: they hold up other requests.
+inline constexpr std::chrono::seconds max_outcome_wait{3};
+inline constexpr int max_outcome_waits = 2;
 // After a fetch that failed: doubled with each failure.
 inline constexpr std::chrono::seconds first_mirror_retry{10}, longest_mirror_retry{3600};
 
@@ -73,25 +72,24 @@ bool is_signed(std::string_view header, std::string_view secret, std::string_vie
 class Mirrors {
  public:
   Mirrors(Repositories& repositories, Pushes& pushes, const store::Sealer& sealer, const Clock& clock, IdSource& ids)
-      : repositories_(repositories),
-        pushes_(pushes),
-        sealer_(sealer),
-        clock_(clock),
-        ids_(ids),
-        stop_event_(::eventfd(0, EFD_CLOEXEC)) {}
+      : repositories_(repositories), pushes_(pushes), sealer_(sealer), clock_(clock), ids_(ids) {}
   ~Mirrors() { stop(); }
 
   void start();
   // Ends a fetch in progress.
   void stop();
 
-  // Makes the repository when there is none, and fetches soon. One that has branches or tags and is no mirror is
-  // refused: mirroring would replace them. The webhook's secret when one was asked for, which is shown once; a mirror
-  // that is set again gets a new one. Errors: `Invalid`, `Conflict`, `TooLarge` (max_mirrors), those of
-  // Repositories::create().
+  // Makes the repository when there is none, and fetches soon, in place of a fetch in progress. One that has branches
+  // or tags and is no mirror is refused: mirroring would replace them. The webhook's secret when one was asked for,
+  // which is shown once; a mirror that is set again gets a new one. Errors: `Invalid`, `Conflict`, `TooLarge`
+  // (max_mirrors), those of Repositories::create().
   Result<std::string> set(const MirrorSpec& spec);
-  Result<void> remove(std::string_view repository);  // `NotFound`
+  // Ends a fetch in progress. Error: `NotFound`.
+  Result<void> remove(const std::string& repository);
   std::optional<Mirror> find(std::string_view repository) const;
+  // Until it has been tried since it was set, or for max_outcome_wait; not at all when max_outcome_waits do, or nobody
+  // fetches.
+  void wait_for_outcome(const std::string& repository);
 
   // Fetches now and tells of what has changed. Error: `NotFound`, `Unavailable` (in git's words).
   Result<std::vector<RefUpdate>> fetch(const std::string& repository);
@@ -101,6 +99,7 @@ class Mirrors {
   http::Response webhook(const http::Request& request);
 
  private:
+  class Turn;
   struct Row {
     std::string url, username, password, secret;
     std::chrono::seconds every{0};
@@ -113,12 +112,11 @@ class Mirrors {
   // The next that is due; waits for it. nullopt: the end.
   std::optional<std::string> next();
   void plan_all();
-  class Turn;
-  Result<Finished> ask(const std::string& repository, const Row& row, std::vector<std::string> arguments) const;
-  Result<void> fetch_into(const std::string& repository, const Row& row) const;
-  Result<std::vector<RefUpdate>> fetch_in_turn(const std::string& repository);
+  Result<Finished> ask(const Turn& turn, const Row& row, std::vector<std::string> arguments) const;
+  Result<void> fetch_into(const Turn& turn, const Row& row) const;
+  Result<std::vector<RefUpdate>> fetch_in(const Turn& turn);
   // The default branch there is the one here, too, until somebody sets another one here.
-  void follow_head(const std::string& repository, const Row& row);
+  void follow_head(const Turn& turn, const Row& row);
   void note(const std::string& repository, const std::string& error);
   // Error: nobody was told.
   Result<void> tell(const std::string& repository, const std::vector<RefUpdate>& updates, bool first);
@@ -133,13 +131,14 @@ class Mirrors {
   const Clock& clock_;
   IdSource& ids_;
 
-  FileDescriptor stop_event_;  // readable from stop() on
   std::mutex mutex_;
   std::condition_variable wake_;
+  bool started_ = false;
   bool stopping_ = false;
+  int waiting_ = 0;  // for an outcome
   std::map<std::string, std::chrono::steady_clock::time_point> due_;
   std::map<std::string, int> failures_;  // in a row
-  std::set<std::string> fetching_;       // repositories; each by one at a time
+  std::map<std::string, Turn*> turns_;   // by repository
   std::vector<std::thread> threads_;
 };
 

@@ -169,45 +169,79 @@ TEST_F(MirrorsTest, OldFaultsOfAHistoryAreTaken) {
   EXPECT_TRUE(fetched) << fetched.error().message;
 }
 
-// A remote that answers nothing until it is let go.
+// A remote that answers nothing while it lives.
+class SlowRemote {
+ public:
+  SlowRemote() {
+    server_.route("/", 0, [this](const http::Request&) {
+      std::unique_lock lock(mutex_);
+      asked_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return free_; });
+      return http::Response::text(404, "");
+    });
+    EXPECT_TRUE(server_.start());
+  }
+  ~SlowRemote() {
+    {
+      const std::lock_guard lock(mutex_);
+      free_ = true;
+    }
+    changed_.notify_all();
+    server_.stop(std::chrono::milliseconds(100));
+  }
+  SlowRemote(const SlowRemote&) = delete;
+  SlowRemote& operator=(const SlowRemote&) = delete;
+  std::string url() const { return fmt::format("http://127.0.0.1:{}/x.git", server_.port()); }
+  bool wait_until_asked() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [this] { return asked_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool asked_ = false;
+  bool free_ = false;
+  http::Server server_{http::ServerConfig{}};
+};
+
 TEST_F(MirrorsTest, ASlowRemoteHoldsUpNoOther) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool asked = false;
-  bool free = false;
-  http::Server slow{http::ServerConfig{}};
-  slow.route("/", 0, [&](const http::Request&) {
-    std::unique_lock lock(mutex);
-    asked = true;
-    changed.notify_all();
-    changed.wait(lock, [&] { return free; });
-    return http::Response::text(404, "");
-  });
-  ASSERT_TRUE(slow.start());
+  SlowRemote slow;
   clone.commit("a", "1");
   push("main");
   ASSERT_TRUE(mirrors.set(spec()));
   ASSERT_TRUE(mirrors.fetch("team/copy"));
   MirrorSpec other = spec();
   other.repository = "team/slow";
-  other.url = fmt::format("http://127.0.0.1:{}/x.git", slow.port());
+  other.url = slow.url();
   ASSERT_TRUE(mirrors.set(other));
   mirrors.start();
-  {
-    std::unique_lock lock(mutex);
-    EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return asked; }));
-  }
+  EXPECT_TRUE(slow.wait_until_asked());
   clone.commit("a", "2");
   push("main");
   ASSERT_TRUE(mirrors.set(spec()));
   EXPECT_TRUE(listener.wait_for(1));
-  {
-    const std::lock_guard lock(mutex);
-    free = true;
-  }
-  changed.notify_all();
   mirrors.stop();
-  slow.stop(std::chrono::milliseconds(100));
+}
+
+TEST_F(MirrorsTest, SetAnewAFetchInProgressGivesWay) {
+  SlowRemote slow;
+  clone.commit("a", "1");
+  push("main");
+  mirrors.start();
+  MirrorSpec wrong = spec();
+  wrong.url = slow.url();
+  ASSERT_TRUE(mirrors.set(wrong));
+  ASSERT_TRUE(slow.wait_until_asked());
+  ASSERT_TRUE(mirrors.set(spec()));
+  mirrors.wait_for_outcome("team/copy");
+  const std::optional<Mirror> mirror = mirrors.find("team/copy");
+  EXPECT_EQ(mirror->error, "") << "of the slow one";
+  EXPECT_TRUE(mirror->fetched_at);
+  EXPECT_EQ(here.repositories->refs("team/copy")->count("refs/heads/main"), 1U);
+  mirrors.stop();
+  EXPECT_TRUE(listener.events.empty()) << "the first fetch of this remote";
 }
 
 TEST_F(MirrorsTest, WebhookFetches) {

@@ -184,6 +184,8 @@ class Operations {
     spec.password = request.password.value_or("");
     const Result<std::string> secret = rooms_.mirrors.set(spec);
     if (!secret) return on_wire(secret.error());
+    // What is wrong with the URL or the password is told at once, unless that takes long.
+    rooms_.mirrors.wait_for_outcome(request.repository);
     const Result<Repository> found = rooms_.repositories.find(request.repository);
     if (!found) return on_wire(found.error());
     wire::MirrorRepositoryResponse response;

@@ -202,5 +202,16 @@ TEST_F(OperationsTest, Mirrors) {
   call("StopMirroring", {{"repository", "team/copy"}}, 400);
 }
 
+TEST_F(OperationsTest, AMirrorThatCannotBeFetchedSaysSoAtOnce) {
+  mirrors.start();
+  const json::value made = call(
+      "MirrorRepository", {{"repository", "team/copy"}, {"url", "http://127.0.0.1:1/x.git"}, {"everySeconds", 3600}});
+  EXPECT_NE(text(made, "/details/mirror/lastError").find("http://127.0.0.1:1/x.git cannot be fetched"),
+            std::string::npos)
+      << json::serialize(made);
+  EXPECT_TRUE(made.at("details").at("mirror").as_object().contains("lastTriedAt"));
+  EXPECT_FALSE(made.at("details").at("mirror").as_object().contains("lastFetchedAt"));
+}
+
 }  // namespace
 }  // namespace kaapi::actions::git

@@ -163,7 +163,9 @@ Result<wire::MirrorRepositoryRequest> mirror_request(const MirrorRepoCommand& co
 Result<void> stop_mirroring(aws::Client& client, const std::string& name, std::ostream& out) {
   const auto stopped = client.call<wire::StopMirroring>({name});
   if (!stopped) return stopped.error();
-  out << name << " is no mirror any more; what it holds stays.\n";
+  out << name
+      << " is no mirror any more; what it holds stays. Until something is pushed to it, the same URL can be mirrored "
+         "into it again.\n";
   return ok();
 }
 

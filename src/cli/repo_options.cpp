@@ -62,7 +62,8 @@ constexpr const char* mirror_help = R"help(Examples:
 
 Fetches branches and tags; what changes after the first fetch starts runs, as a push would. Ends with 1 when a fetch fails at
 once: it is tried again, unless the URL or the password is set anew, or mirroring is stopped. With --webhook the other side says
-when: the URL and the secret to set there are printed, the secret this once.)help";
+when: the URL and the secret to set there are printed, the secret this once. After --stop it is a repository like others;
+until something is pushed to it, the same URL can be mirrored into it again.)help";
 
 constexpr const char* token_create_help = R"help(Examples:
   kaapi token create laptop
@@ -140,7 +141,7 @@ void add_mirror(CLI::App& group, const std::string& data_dir, ChosenCommand& cho
   mirror.app->add_flag("--webhook", command.webhook, "Fetch when the other side's push webhook says so");
   mirror.app->add_option("--user", command.username, "Log in there; the password comes from the standard input")
       ->type_name("NAME");
-  mirror.app->add_flag("--stop", command.stop, "Mirror no longer");
+  mirror.app->add_flag("--stop", command.stop, "Mirror no longer; what it holds stays");
   add_json(mirror);
   run_by(mirror, chosen,
          [](const MirrorRepoCommand& asked, const Surroundings& surroundings, std::ostream& out, std::ostream& err) {

@@ -19,6 +19,7 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t secret_digits = 40;
 constexpr std::string_view mirror_actor = "mirror";
 constexpr std::size_t max_report_lines = 100;  // that are shown
+constexpr std::size_t max_refs_named = 5;      // in an error
 
 std::string place_of(std::string_view repository, std::string_view what) {
   return fmt::format("mirror/{}/{}", repository, what);
@@ -61,6 +62,14 @@ std::string head_from(std::string_view printed) {
   return {};
 }
 
+std::string text_of(const std::map<std::string, std::string>& refs) {
+  json::object kept;
+  for (const auto& [ref, commit] : refs) {
+    if (is_mirrored(ref)) kept[ref] = commit;
+  }
+  return json::serialize(kept);
+}
+
 std::map<std::string, std::string> refs_from(std::string_view text) {
   std::map<std::string, std::string> refs;
   const Result<json::value> parsed = parse_json(text);
@@ -95,6 +104,22 @@ std::string why_not(std::string said, bool with_password) {
     said += "; it redirects, which is not followed: mirror the URL that it leads to";
   }
   return said;
+}
+
+// "refs/heads/main, refs/tags/v1 and 3 more"
+std::string some_of(const std::vector<RefUpdate>& updates) {
+  std::string out;
+  const std::size_t count = std::min(updates.size(), max_refs_named);
+  for (std::size_t i = 0; i < count; ++i) out += (i == 0 ? "" : ", ") + updates[i].ref;
+  return count == updates.size() ? out : fmt::format("{} and {} more", out, updates.size() - count);
+}
+
+// How what was a mirror of `url` becomes one again. Empty: it was none.
+std::string way_back(const std::string& url, const std::vector<RefUpdate>& since) {
+  if (url.empty()) return {};
+  const std::string undone =
+      since.empty() ? std::string() : fmt::format(" when what was pushed since is undone ({})", some_of(since));
+  return fmt::format("it was a mirror of {}, and can be one of that again{}; else ", url, undone);
 }
 
 Error no_mirror(std::string_view repository) {
@@ -266,6 +291,31 @@ std::optional<std::chrono::seconds> Mirrors::pause_after(const std::string& repo
   return every.count() == 0 ? retry : std::min(every, retry);
 }
 
+Result<Mirrors::Former> Mirrors::former(const std::string& repository) const {
+  return repositories_.database().read([&](store::Session& session) -> Result<Former> {
+    store::Statement row = session.query("SELECT url, refs FROM former_mirrors WHERE repository = ?", repository);
+    if (!row.step()) return Former();
+    return Former{std::string(row.text(0)), refs_from(row.text(1))};
+  });
+}
+
+Result<void> Mirrors::check_replaceable(const MirrorSpec& spec) const {
+  const auto refs = repositories_.refs(spec.repository);
+  if (!refs) return refs.error();
+  if (refs->empty()) return ok();
+  const Result<Former> last = former(spec.repository);
+  if (!last) return last.error();
+  const std::vector<RefUpdate> since = last->url.empty() ? std::vector<RefUpdate>() : changed_refs(last->refs, *refs);
+  if (last->url == spec.url && since.empty()) return ok();
+  return make_error(
+      errc::conflict,
+      fmt::format("{0} has {1} branches and tags of its own, which a mirror would replace: {2}take another "
+                  "name (--repo OWNER/NAME), or delete it with its runs and settings when nothing of it is "
+                  "needed (kaapi repo delete {0})",
+                  spec.repository, refs->size(), way_back(last->url, since)),
+      409);
+}
+
 Result<std::string> Mirrors::set(const MirrorSpec& spec) {
   if (const Result<void> good = check_mirror(spec); !good) return good.error();
   const Turn turn(*this, spec.repository, Turn::Way::end_others);
@@ -274,21 +324,13 @@ Result<std::string> Mirrors::set(const MirrorSpec& spec) {
     if (!made) return made.error();
   }
   if (!find(spec.repository)) {
-    const auto refs = repositories_.refs(spec.repository);
-    if (!refs) return refs.error();
-    if (!refs->empty()) {
-      return make_error(
-          errc::conflict,
-          fmt::format("{} has {} branches and tags of its own, which a mirror would replace: take another "
-                      "name (--repo), or delete it first (kaapi repo delete {})",
-                      spec.repository, refs->size(), spec.repository),
-          409);
-    }
+    if (const Result<void> replaceable = check_replaceable(spec); !replaceable) return replaceable.error();
   }
   const std::string secret = spec.webhook ? ids_.hex(secret_digits) : std::string();
   const std::string password = sealed(sealer_, spec.password, spec.repository, "password");
   const std::string sealed_secret = sealed(sealer_, secret, spec.repository, "webhook");
   const Result<void> stored = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    session.run("DELETE FROM former_mirrors WHERE repository = ?", spec.repository);
     store::Statement count = session.query("SELECT count(*) FROM mirrors WHERE repository <> ?", spec.repository);
     if (count.step() && count.number(0) >= static_cast<std::int64_t>(max_mirrors)) {
       return make_error(errc::too_large, fmt::format("there are {} mirrors, which is the most", max_mirrors));
@@ -316,7 +358,14 @@ Result<std::string> Mirrors::set(const MirrorSpec& spec) {
 
 Result<void> Mirrors::remove(const std::string& repository) {
   const Turn turn(*this, repository, Turn::Way::end_others);
+  const auto refs = repositories_.refs(repository);
   return repositories_.database().write([&](store::Session& session) -> Result<void> {
+    if (refs) {
+      session.run(
+          "INSERT OR REPLACE INTO former_mirrors (repository, url, refs) "
+          "SELECT repository, url, ? FROM mirrors WHERE repository = ?",
+          text_of(*refs), repository);
+    }
     session.run("DELETE FROM mirrors WHERE repository = ?", repository);
     return session.changes() == 1 ? ok() : Result<void>(no_mirror(repository));
   });
@@ -499,12 +548,8 @@ void Mirrors::note(const std::string& repository, const std::string& error) {
 }
 
 void Mirrors::note_told(const std::string& repository, const std::map<std::string, std::string>& refs) {
-  json::object kept;
-  for (const auto& [ref, commit] : refs) {
-    if (is_mirrored(ref)) kept[ref] = commit;
-  }
   const Result<void> noted = repositories_.database().write([&](store::Session& session) -> Result<void> {
-    session.run("UPDATE mirrors SET told = ? WHERE repository = ?", json::serialize(kept), repository);
+    session.run("UPDATE mirrors SET told = ? WHERE repository = ?", text_of(refs), repository);
     return ok();
   });
   if (!noted) log::warn("git", "what was told of mirror {} is not noted: {}", repository, noted.error().message);

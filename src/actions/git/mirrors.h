@@ -80,9 +80,9 @@ class Mirrors {
   void stop();
 
   // Makes the repository when there is none, and fetches soon, in place of a fetch in progress. One that has branches
-  // or tags and is no mirror is refused: mirroring would replace them. The webhook's secret when one was asked for,
-  // which is shown once; a mirror that is set again gets a new one. Errors: `Invalid`, `Conflict`, `TooLarge`
-  // (max_mirrors), those of Repositories::create().
+  // or tags and is no mirror is refused, as mirroring would replace them, unless it was a mirror of this URL and is as
+  // that left it. The webhook's secret when one was asked for, which is shown once; a mirror that is set again gets a
+  // new one. Errors: `Invalid`, `Conflict`, `TooLarge` (max_mirrors), those of Repositories::create().
   Result<std::string> set(const MirrorSpec& spec);
   // Ends a fetch in progress. Error: `NotFound`.
   Result<void> remove(const std::string& repository);
@@ -108,6 +108,13 @@ class Mirrors {
     std::string head;                         // the default branch there, when it was looked at last
   };
   Result<Row> row(std::string_view repository) const;
+  struct Former {
+    std::string url;                          // of what it was a mirror last; empty: of nothing
+    std::map<std::string, std::string> refs;  // that it was left with
+  };
+  Result<Former> former(const std::string& repository) const;
+  // Error: `Conflict`, with what to do.
+  Result<void> check_replaceable(const MirrorSpec& spec) const;
   void run();
   // The next that is due; waits for it. nullopt: the end.
   std::optional<std::string> next();

@@ -312,6 +312,60 @@ TEST_F(MirrorsTest, ReplaceNoRepositoryOfSomebodys) {
   EXPECT_NE(set.error().message.find("branches and tags of its own"), std::string::npos);
 }
 
+TEST_F(MirrorsTest, StoppedTheyCanBeSetAgainUntilSomebodyPushes) {
+  const std::string sha = clone.commit("a", "1");
+  push("main");
+  push("main:refs/tags/v1");
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  ASSERT_TRUE(mirrors.remove("team/copy"));
+  MirrorSpec other = spec();
+  other.url += "x";
+  const Result<std::string> elsewhere = mirrors.set(other);
+  EXPECT_EQ(elsewhere.error().code, errc::conflict);
+  EXPECT_NE(elsewhere.error().message.find("it was a mirror of " + spec().url + ", and can be one of that again; else"),
+            std::string::npos)
+      << elsewhere.error().message;
+  clone.commit("a", "2");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec())) << "what happens there is no matter";
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  EXPECT_TRUE(listener.events.empty()) << "a first fetch";
+  ASSERT_TRUE(mirrors.remove("team/copy"));
+  const std::string copy = here.repositories->directory("team/copy");
+  ASSERT_EQ(clone.git({"push", "--quiet", copy, sha + ":refs/heads/mine"}).exit_code, 0);
+  const Result<std::string> pushed = mirrors.set(spec());
+  EXPECT_EQ(pushed.error().code, errc::conflict);
+  EXPECT_NE(pushed.error().message.find("when what was pushed since is undone (refs/heads/mine)"), std::string::npos)
+      << pushed.error().message;
+  ASSERT_EQ(clone.git({"push", "--quiet", copy, ":refs/heads/mine"}).exit_code, 0);
+  EXPECT_TRUE(mirrors.set(spec()));
+}
+
+TEST_F(MirrorsTest, ARepositoryOfAFormerMirrorsNameIsNone) {
+  clone.commit("a", "1");
+  push("main");
+  ASSERT_TRUE(mirrors.set(spec()));
+  ASSERT_TRUE(mirrors.fetch("team/copy"));
+  ASSERT_TRUE(mirrors.remove("team/copy"));
+  ASSERT_TRUE(here.repositories->remove("team/copy"));
+  ASSERT_TRUE(here.repositories->create("team/copy"));
+  ASSERT_EQ(clone.git({"push", "--quiet", here.repositories->directory("team/copy"), "main"}).exit_code, 0);
+  EXPECT_EQ(mirrors.set(spec()).error().code, errc::conflict);
+}
+
+TEST_F(MirrorsTest, StoppedWhileTheyAreFetchedNothingComesLater) {
+  SlowRemote slow;
+  mirrors.start();
+  MirrorSpec wrong = spec();
+  wrong.url = slow.url();
+  ASSERT_TRUE(mirrors.set(wrong));
+  ASSERT_TRUE(slow.wait_until_asked());
+  ASSERT_TRUE(mirrors.remove("team/copy"));
+  EXPECT_FALSE(mirrors.find("team/copy"));
+  EXPECT_EQ(mirrors.fetch("team/copy").error().code, errc::not_found);
+}
+
 TEST_F(MirrorsTest, SetAgainTheSameUrlTheyGoOn) {
   clone.commit("a", "1");
   push("main");

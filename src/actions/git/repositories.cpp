@@ -182,6 +182,7 @@ Result<void> Repositories::remove(std::string_view name) {
   const Result<void> gone = database_.write([&](store::Session& session) -> Result<void> {
     session.run("DELETE FROM repositories WHERE name = ?", name);
     session.run("DELETE FROM mirrors WHERE repository = ?", name);
+    session.run("DELETE FROM former_mirrors WHERE repository = ?", name);
     session.run("DELETE FROM pushes WHERE repository = ?", name);
     return ok();
   });

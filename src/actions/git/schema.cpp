@@ -72,8 +72,18 @@ UPDATE mirrors SET tried_ms = fetched_ms;
 UPDATE mirrors SET fetched_ms = NULL WHERE error <> '';
 )sql";
 
-constexpr std::string_view all[] = {first,       pushes_of_jobs,     refs_of_mirrors,  ids_of_pushers,
-                                    pushes_told, reports_of_mirrors, heads_of_mirrors, tries_of_mirrors};
+// What was a mirror, until it is one again: the refs that it was left with, JSON, commits by ref.
+constexpr std::string_view former_mirrors = R"sql(
+CREATE TABLE former_mirrors (
+  repository TEXT PRIMARY KEY,
+  url TEXT NOT NULL,
+  refs TEXT NOT NULL
+);
+)sql";
+
+constexpr std::string_view all[] = {first,         pushes_of_jobs,     refs_of_mirrors,  ids_of_pushers,
+                                    pushes_told,   reports_of_mirrors, heads_of_mirrors, tries_of_mirrors,
+                                    former_mirrors};
 
 }  // namespace
 

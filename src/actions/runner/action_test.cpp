@@ -219,6 +219,45 @@ class MovingTag final : public ActionSource {
   TestDirectory folder_;
 };
 
+// owner/outer uses owner/inner twice, which saves a state before all others.
+class NestedActions final : public ActionSource {
+ public:
+  NestedActions() {
+    write_text(folder_.file("outer/action.yml"),
+               "name: O\ninputs: {as: {}}\nruns:\n  using: composite\n  steps:\n"
+               "    - {id: one, uses: owner/inner@v1, with: {as: '${{ inputs.as }} one'}}\n"
+               "    - {uses: owner/inner@v1, with: {as: '${{ inputs.as }} two'}}\n");
+    write_text(folder_.file("inner/action.yml"),
+               "name: I\ninputs: {as: {}}\nruns: {using: node20, pre: pre.js, main: main.js, post: post.js}\n");
+    write_text(folder_.file("inner/pre.js"),
+               "console.log('pre of ' + process.env.INPUT_AS);\n"
+               "require('fs').appendFileSync(process.env.GITHUB_STATE, 'seen=' + process.env.INPUT_AS + '\\n');\n");
+    write_text(folder_.file("inner/main.js"), "console.log('main after pre of ' + process.env.STATE_seen);\n");
+    write_text(folder_.file("inner/post.js"), "console.log('post after pre of ' + process.env.STATE_seen);\n");
+  }
+  Result<FetchedAction> fetch(std::string_view, std::string_view name, std::string_view) override {
+    return FetchedAction{folder_.file(std::string(name)), std::string(40, 'a')};
+  }
+
+ private:
+  TestDirectory folder_;
+};
+
+TEST(Action, WhatACompositeOneUsesHasItsPreBeforeAllSteps) {
+  NestedActions actions;
+  JobRig rig(
+      job_of("- run: echo first\n- {uses: owner/outer@v1, with: {as: a}}\n- {uses: owner/outer@v1, with: {as: b}}"));
+  rig.actions = &actions;
+  const std::string log = rig.run();
+  EXPECT_EQ(rig.completion.conclusion, "success") << log;
+  for (const char* use : {"a one", "a two", "b one", "b two"}) {
+    const std::size_t pre = log.find(fmt::format("\npre of {}\n", use));
+    EXPECT_LT(pre, log.find("\nfirst\n")) << log;
+    EXPECT_THAT(log, HasSubstr(fmt::format("\nmain after pre of {}\n", use)));
+    EXPECT_THAT(log, HasSubstr(fmt::format("\npost after pre of {}\n", use)));
+  }
+}
+
 TEST(Action, OneJobUsesOneCommitOfAReference) {
   MovingTag actions;
   JobRig rig(job_of("- uses: owner/tool@v1\n- uses: Owner/Tool@v1"));

@@ -219,6 +219,47 @@ StepEnd failed(JobState& job, const Error& error) {
   return {Outcome::failure, error.message};
 }
 
+// What the steps of a composite action see.
+Scope composite_scope(JobState& job, StepFrame& frame, const ResolvedAction& action, const Texts& inputs) {
+  Scope scope;
+  scope.above = &frame.scope;
+  scope.began_cancelled = job.cancelled();
+  scope.inputs = object_of(inputs, Object::Case::insensitive);
+  scope.env = frame.scope.env;
+  for (const auto& [name, value] : frame.own_env) scope.env[name] = value;
+  scope.place = place_of(frame.scope, frame.action);
+  scope.action_path = action.folder;
+  scope.action_repository = action.repository;
+  scope.action_ref = action.ref;
+  return scope;
+}
+
+std::string name_within(const std::string& action, const workflow::Step& step, std::size_t number) {
+  return step.id.empty() ? fmt::format("{}_{}", action, number) : step.id;
+}
+
+// Of an action that is no composite one, when it has one.
+std::optional<PostStep> pre_step(JobState& job, const StepFrame& frame,
+                                 const std::shared_ptr<const ResolvedAction>& resolved, Texts inputs) {
+  const Action& about = resolved->action;
+  const bool node = about.kind == ActionKind::javascript && !about.pre.empty();
+  const bool docker = about.kind == ActionKind::docker && !about.pre_entrypoint.empty();
+  if (!node && !docker) return std::nullopt;
+  const std::shared_ptr<Kept> kept = keep(frame, resolved, std::move(inputs));
+  // What it saves is for the steps to come of the same use.
+  job.pre_states[place_of(frame.scope, frame.action)] = kept->state;
+  PostStep pre;
+  pre.name = "Pre Run " + frame.step->uses->text;
+  pre.wanted = wanted_if(job, kept, &about.pre_if, !about.has_pre_if);
+  pre.run = [&job, kept, node] {
+    StepFrame own = kept->frame(job);
+    const Action& it = kept->resolved->action;
+    return node ? run_javascript(job, own, *kept->resolved, it.pre, kept->inputs)
+                : run_docker_action(job, own, *kept->resolved, kept->inputs, it.pre_entrypoint);
+  };
+  return pre;
+}
+
 Result<FetchedAction> fetch_once(JobState& job, const ActionReference& reference) {
   const std::string key = fmt::format("{}/{}@{}", lower(reference.owner), lower(reference.name), reference.ref);
   if (const auto known = job.fetched.find(key); known != job.fetched.end()) return known->second;
@@ -231,6 +272,8 @@ Result<FetchedAction> fetch_once(JobState& job, const ActionReference& reference
 
 Result<std::shared_ptr<const ResolvedAction>> resolve_action(JobState& job, const ActionReference& reference) {
   auto resolved = std::make_shared<ResolvedAction>();
+  // What runs at the job's end points into its steps.
+  job.used.push_back(resolved);
   if (reference.kind == ActionReference::Kind::docker) {
     resolved->action.kind = ActionKind::docker;
     resolved->action.image = resolved->image = reference.image;
@@ -294,15 +337,7 @@ StepEnd run_composite(JobState& job, StepFrame& frame, const ResolvedAction& act
     return failed(job, make_error(errc::invalid,
                                   fmt::format("composite actions are nested more than {} deep", max_composite_depth)));
   }
-  Scope scope;
-  scope.above = &frame.scope;
-  scope.began_cancelled = job.cancelled();
-  scope.inputs = object_of(inputs, Object::Case::insensitive);
-  scope.env = frame.scope.env;
-  for (const auto& [name, value] : frame.own_env) scope.env[name] = value;
-  scope.action_path = action.folder;
-  scope.action_repository = action.repository;
-  scope.action_ref = action.ref;
+  Scope scope = composite_scope(job, frame, action, inputs);
   StepEnd end;
   std::size_t number = 0;
   for (const workflow::Step& step : action.action.steps) {
@@ -311,7 +346,7 @@ StepEnd run_composite(JobState& job, StepFrame& frame, const ResolvedAction& act
       frame.timed_out = true;
       return {Outcome::failure, "it ran out of time (timeout-minutes)"};
     }
-    const std::string own = step.id.empty() ? fmt::format("{}_{}", frame.action, number) : step.id;
+    const std::string own = name_within(frame.action, step, number);
     const StepDone done = run_step(
         job, scope, step, own, [](const std::string&) {}, depth + 1, frame.ends_by);
     if (done.conclusion == Outcome::cancelled) end = {Outcome::cancelled, done.reason};
@@ -371,31 +406,28 @@ StepEnd run_javascript(JobState& job, StepFrame& frame, const ResolvedAction& ac
   return end;
 }
 
-std::optional<PostStep> pre_step(JobState& job, const workflow::Step& step, std::string action) {
-  if (!step.uses || step.uses->kind != ActionReference::Kind::repository) return std::nullopt;
-  const auto found = resolve_action(job, *step.uses);
-  if (!found || (*found)->builtin != nullptr) return std::nullopt;
-  const std::shared_ptr<const ResolvedAction> resolved = *found;
-  const Action& about = resolved->action;
-  const bool node = about.kind == ActionKind::javascript && !about.pre.empty();
-  const bool docker = about.kind == ActionKind::docker && !about.pre_entrypoint.empty();
-  if (!node && !docker) return std::nullopt;
-  StepFrame frame{job.scope, &step, std::move(action)};
+std::vector<PostStep> pre_steps(JobState& job, Scope& scope, const workflow::Step& step, const std::string& action,
+                                std::size_t depth) {
+  if (!step.uses || step.uses->kind != ActionReference::Kind::repository || depth >= max_composite_depth) return {};
+  const auto resolved = resolve_action(job, *step.uses);
+  if (!resolved || (*resolved)->builtin != nullptr) return {};
+  const Action& about = (*resolved)->action;
+  StepFrame frame{scope, &step, action};
   frame.env = job.env;
-  const Result<Texts> inputs = evaluate_inputs(job, frame, *resolved);
-  const std::shared_ptr<Kept> kept = keep(frame, resolved, inputs ? *inputs : Texts());
-  // What it saves is for the steps to come of the same use.
-  job.pre_states[&step] = kept->state;
-  PostStep pre;
-  pre.name = "Pre Run " + step.uses->text;
-  pre.wanted = wanted_if(job, kept, &about.pre_if, !about.has_pre_if);
-  pre.run = [&job, kept, node] {
-    StepFrame own = kept->frame(job);
-    const Action& it = kept->resolved->action;
-    return node ? run_javascript(job, own, *kept->resolved, it.pre, kept->inputs)
-                : run_docker_action(job, own, *kept->resolved, kept->inputs, it.pre_entrypoint);
-  };
-  return pre;
+  const Result<Texts> inputs = evaluate_inputs(job, frame, **resolved);
+  std::vector<PostStep> all;
+  if (about.kind != ActionKind::composite) {
+    if (auto one = pre_step(job, frame, *resolved, inputs ? *inputs : Texts())) all.push_back(std::move(*one));
+    return all;
+  }
+  Scope within = composite_scope(job, frame, **resolved, inputs ? *inputs : Texts());
+  std::size_t number = 0;
+  for (const workflow::Step& inner : about.steps) {
+    for (PostStep& one : pre_steps(job, within, inner, name_within(action, inner, ++number), depth + 1)) {
+      all.push_back(std::move(one));
+    }
+  }
+  return all;
 }
 
 }  // namespace kaapi::actions::runner

@@ -230,7 +230,7 @@ class JobRunner {
 
   void run_steps() {
     for (std::size_t at = 0; at < job_.job.steps.size(); ++at) {
-      if (auto pre = pre_step(job_, job_.job.steps[at], action_name(at))) run_planned(*pre);
+      for (const PostStep& pre : pre_steps(job_, job_.scope, job_.job.steps[at], action_name(at))) run_planned(pre);
     }
     for (std::size_t at = 0; at < job_.job.steps.size(); ++at) {
       StepUpdate update = begin();

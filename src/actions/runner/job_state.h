@@ -38,6 +38,7 @@ struct Scope {
   Scope* above = nullptr;                     // of the step that uses the action; nullptr: the job's
   std::optional<expression::Value> inputs;    // of the action
   Texts env;                                  // of the step that uses it, and of those above
+  std::string place;                          // which use of which action, in this job: "/build/__setup_1"
   std::string action_path;                    // the action's folder
   std::string action_repository, action_ref;  // where it was fetched from
   bool failed = false;
@@ -45,7 +46,13 @@ struct Scope {
   std::vector<std::pair<std::string, expression::Value>> results;  // the `steps` context
 };
 
+// Of a step in that scope: no other of the job has it. `action`: its id, or what stands for it.
+inline std::string place_of(const Scope& scope, std::string_view action) {
+  return std::string(scope.place).append(1, '/').append(action);
+}
+
 class JobContainers;
+struct ResolvedAction;
 
 // An action's own step at the end of the job.
 struct PostStep {
@@ -74,7 +81,9 @@ struct JobState {
   std::vector<std::string> added_paths{};               // newest first
   Scope scope{};
   std::vector<PostStep> posts{};
-  std::map<const workflow::Step*, std::shared_ptr<Texts>> pre_states{};  // of actions with a step before all others
+  std::vector<std::shared_ptr<const ResolvedAction>> used{};  // actions
+  std::map<std::string, std::shared_ptr<Texts>>
+      pre_states{};  // by place_of(): of actions with a step before all others
   // By "owner/name@ref": a tag that moves while the job runs does not give it two versions of an action.
   std::map<std::string, FetchedAction> fetched{};
   std::vector<Annotation> annotations{};

@@ -106,7 +106,8 @@ StepDone run_step(JobState& job, Scope& scope, const Step& step, std::string act
   StepFrame frame{scope, &step, std::move(action)};
   frame.since = job.stop.level();
   frame.ends_by = ends_by;
-  if (const auto before = job.pre_states.find(&step); before != job.pre_states.end()) frame.state = before->second;
+  if (const auto before = job.pre_states.find(place_of(scope, frame.action)); before != job.pre_states.end())
+    frame.state = before->second;
   StepDone done;
   StepEnd end;
   const Result<void> env = evaluate_env(job, frame);

@@ -57,7 +57,9 @@ StepEnd run_docker_action(JobState& job, StepFrame& frame, const ResolvedAction&
 // INPUT_NAME, STATE_NAME: what JavaScript and Docker actions see.
 Texts action_env(const StepFrame& frame, const Texts& inputs);
 
-// An action's step before all others, when it has one.
-std::optional<PostStep> pre_step(JobState& job, const workflow::Step& step, std::string action);
+// What an action runs before all steps of the job, or, of a composite one, the actions that it uses. An action that
+// cannot be had has none; its own step tells why. `action`: as in StepFrame.
+std::vector<PostStep> pre_steps(JobState& job, Scope& scope, const workflow::Step& step, const std::string& action,
+                                std::size_t depth = 0);
 
 }  // namespace kaapi::actions::runner

@@ -17,7 +17,7 @@ namespace kaapi::audit {
 inline constexpr std::string_view folder_name = "audit";
 
 // No record is longer, its newline included. Longer lines are damage, and readers pass over them.
-inline constexpr std::size_t max_line_bytes = 64 * 1024;
+inline constexpr std::size_t max_line_bytes = 64UL * 1024;
 
 // Lines are in the order of their times but for what ran at once and a clock that was set; who looks
 // for what came after a time reads so far beyond it.

@@ -23,8 +23,8 @@ struct LogConfig {
   std::string folder;      // DATA/audit: made when missing, mode 0700
   std::string account_id;  // of calls whose caller is not known
   // The log takes max_files * max_file_bytes at most. Then the oldest file goes.
-  std::uint64_t max_file_bytes = 16 * 1024 * 1024;  // at least max_line_bytes
-  std::size_t max_files = 16;                       // at least 2
+  std::uint64_t max_file_bytes = 16UL * 1024 * 1024;  // at least max_line_bytes
+  std::size_t max_files = 16;                         // at least 2
 };
 
 // Counters since the start.

@@ -23,7 +23,7 @@ struct ClientConfig {
   std::string region = "us-east-1";
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{70'000};  // of one whole exchange
-  std::size_t max_body_bytes = 64U * 1024U * 1024U;
+  std::size_t max_body_bytes = 64UL * 1024U * 1024U;
 };
 
 // Thread-safe; keeps connections alive.

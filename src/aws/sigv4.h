@@ -24,7 +24,7 @@ inline constexpr std::chrono::minutes max_clock_skew{5};
 inline constexpr std::chrono::seconds max_presigned_lifetime{7 * 24 * 3600};
 inline constexpr std::size_t max_signed_headers = 64;
 inline constexpr std::size_t max_authorization_bytes = 4096;
-inline constexpr std::size_t max_presigned_query_bytes = 16 * 1024;
+inline constexpr std::size_t max_presigned_query_bytes = 16UL * 1024;
 inline constexpr std::size_t max_cached_signing_keys = 1024;
 inline constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
 

@@ -26,8 +26,8 @@ Result<ListenAddress> parse_listen_address(std::string_view text);
 
 // What the audit log may take on disk, in MiB: the oldest of its files of 16 MiB goes when it would take more.
 inline constexpr std::size_t default_audit_mib = 256;
-inline constexpr std::size_t min_audit_mib = 32;           // two files
-inline constexpr std::size_t max_audit_mib = 1024 * 1024;  // 1 TiB
+inline constexpr std::size_t min_audit_mib = 32;             // two files
+inline constexpr std::size_t max_audit_mib = 1024UL * 1024;  // 1 TiB
 
 // Of the pipeline: how much runs at once, and how long what it leaves is kept.
 inline constexpr unsigned default_runner_slots = 2;  // of `kaapi up`

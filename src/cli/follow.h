@@ -75,7 +75,7 @@ inline constexpr std::chrono::hours max_follow{33 * 24};
 // Of a push, whose connection also holds git on the platform.
 inline constexpr std::chrono::hours max_push_wait{24};
 // One event: a piece of log whose every byte is escaped, and some air.
-inline constexpr std::size_t max_follow_line_bytes = 6 * actions::max_log_chunk_bytes + 64 * 1024;
+inline constexpr std::size_t max_follow_line_bytes = 6 * actions::max_log_chunk_bytes + 64UL * 1024;
 
 // Asks `endpoint` ("http://127.0.0.1:4566") for `path` ("/runner/v1/runs/12/follow") with `token` as Bearer and prints
 // until the run's end. Success: its end was seen, look at the printer. Errors, each saying what to do: `Invalid` (the

@@ -14,7 +14,7 @@ namespace kaapi::cli {
 
 inline constexpr std::string_view default_owner = "kaapi";
 inline constexpr std::size_t max_repository_part_bytes = 100;  // of an owner and of a name, as GitHub's
-inline constexpr std::size_t max_remotes_bytes = 64 * 1024;    // of what git says of its remotes
+inline constexpr std::size_t max_remotes_bytes = 64UL * 1024;  // of what git says of its remotes
 
 // "NAME" → "kaapi/NAME"; "OWNER/NAME" stays; a ".git" at the end goes. Error: `Invalid`, with what is expected.
 Result<std::string> full_repository_name(std::string_view given);

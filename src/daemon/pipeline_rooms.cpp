@@ -145,8 +145,8 @@ void PipelineRooms::add_routes(http::Server& server) {
 
 // A repository of the same name that is made later inherits nothing.
 Result<void> PipelineRooms::forget(const std::string& repository) {
-  if (const Result<void> gone = conductor_->forget_repository(repository); !gone) return gone;
-  if (const Result<void> gone = storage_->forget_repository(repository); !gone) return gone;
+  if (Result<void> gone = conductor_->forget_repository(repository); !gone) return gone;
+  if (Result<void> gone = storage_->forget_repository(repository); !gone) return gone;
   return settings_->forget_repository(repository);
 }
 

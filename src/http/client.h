@@ -39,7 +39,7 @@ struct ClientResponse {
 // that still run.
 class Client {
  public:
-  explicit Client(Endpoint endpoint, std::size_t max_body_bytes = 64U * 1024U * 1024U);
+  explicit Client(Endpoint endpoint, std::size_t max_body_bytes = 64UL * 1024U * 1024U);
   ~Client();
 
   // Gets the answer's body as it comes, on the sending thread; the limit does not apply then. False: stop, the

@@ -16,19 +16,19 @@ namespace kaapi::http {
 
 struct ServerConfig {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;                    // 0: a free one, see Server::port()
-  unsigned io_threads = 1;                   // stay free for transport while every worker runs a handler
-  unsigned worker_threads = 8;               // handlers at once
-  unsigned max_stream_threads = 64;          // streamed bodies being read at once; made on demand, gone when idle
-  std::size_t max_connections = 1024;        // one more is answered 503 and closed
-  std::size_t max_header_bytes = 64 * 1024;  // more: 431
+  std::uint16_t port = 0;                      // 0: a free one, see Server::port()
+  unsigned io_threads = 1;                     // stay free for transport while every worker runs a handler
+  unsigned worker_threads = 8;                 // handlers at once
+  unsigned max_stream_threads = 64;            // streamed bodies being read at once; made on demand, gone when idle
+  std::size_t max_connections = 1024;          // one more is answered 503 and closed
+  std::size_t max_header_bytes = 64UL * 1024;  // more: 431
   std::chrono::milliseconds header_timeout{15'000};       // from the first byte of a request to its last header byte
   std::chrono::milliseconds idle_timeout{75'000};         // between requests
   std::chrono::milliseconds body_timeout{60'000};         // without any progress while reading or writing a body
   std::chrono::milliseconds whole_body_timeout{120'000};  // from head to last byte of a body that a Handler gets
   // What bodies for Handlers may hold together until they are answered, not counting the first 64 KiB of each: who
   // sends more is answered 503.
-  std::size_t max_large_body_bytes = 64 * 1024 * 1024;
+  std::size_t max_large_body_bytes = 64UL * 1024 * 1024;
 };
 
 using Handler = std::function<Response(const Request&)>;

@@ -12,7 +12,7 @@
 namespace kaapi::identity {
 
 inline constexpr std::string_view account_file_name = "account.json";
-inline constexpr std::size_t max_account_file_bytes = 16 * 1024;
+inline constexpr std::size_t max_account_file_bytes = 16UL * 1024;
 
 struct Account {
   std::string account_id;         // 12 digits

@@ -149,6 +149,7 @@ Result<std::vector<KnownArtifact>> artifacts_of_run(ActionHost& host, std::int64
 std::string names_of(const ActionHost& host, std::int64_t run_id, const std::vector<KnownArtifact>& all) {
   const std::string run = run_id == host.job().run_id ? "this run" : fmt::format("run {}", run_id);
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const KnownArtifact& each : all) names.push_back(fmt::format("'{}'", each.name));
   return names.empty() ? fmt::format("{} has none so far", run) : fmt::format("{} has {}", run, fmt::join(names, ", "));
 }
@@ -217,7 +218,7 @@ Result<void> store_artifact(ActionHost& host, const NewArtifact& artifact, const
   packing.level = static_cast<int>(artifact.level);
   packing.max_bytes = max_artifact_archive_bytes;
   packing.cancelled = [&] { return host.cancelled(); };
-  if (const Result<void> packed = pack(files, archive.path(), packing); !packed) return packed;
+  if (Result<void> packed = pack(files, archive.path(), packing); !packed) return packed;
   const Result<json::value> made = send(host, artifact, archive.path());
   if (!made) return made.error();
   tell(host, artifact, *made);

@@ -196,11 +196,11 @@ Result<void> fetch(ActionHost& host, const Checkout& checkout, const GitClient& 
     // History that an earlier step left out.
     std::error_code ignored;
     if (fs::exists(checkout.directory + "/.git/shallow", ignored)) {
-      if (const auto all = git.transfer({"fetch", "--no-tags", "--unshallow", "origin"}); !all) return all;
+      if (auto all = git.transfer({"fetch", "--no-tags", "--unshallow", "origin"}); !all) return all;
     }
   }
   host.log(fmt::format("Fetching {} from {}", checkout.source.repository, checkout.source.url));
-  const auto fetched = git.transfer(fetch_command(checkout, refspecs(checkout.target, checkout.depth, checkout.tags)));
+  auto fetched = git.transfer(fetch_command(checkout, refspecs(checkout.target, checkout.depth, checkout.tags)));
   if (!fetched) return fetched;
   if (checkout.target.commit.empty() || !checkout.target.ref.starts_with("refs/tags/")) return ok();
   // The tag may have been moved since the run began.
@@ -270,7 +270,7 @@ Result<void> persist_credentials(ActionHost& host, const Checkout& checkout, con
        std::set<std::string>{checkout.source.server, host.job_path(checkout.source.server)}) {
     text += fmt::format("[http \"{}/\"]\n\textraheader = {}\n", server, checkout.header());
   }
-  if (const auto written = write_file(path, text, O_EXCL); !written) return written;
+  if (auto written = write_file(path, text, O_EXCL); !written) return written;
   if (!checkout.submodules) return ok();
   const auto below = git.must(
       {"submodule", "foreach", "--quiet", "--recursive", fmt::format("git config --local include.path '{}'", path)});
@@ -314,14 +314,14 @@ ActionResult run(ActionHost& host) {
     host.add_mask(base64_encode(fmt::format("x-access-token:{}", checkout.token)));
   }
   const GitClient git = client_for(host, checkout);
-  if (const auto ready = prepare_folder(host, checkout, git); !ready) return ready;
-  if (const auto known = resolve(checkout, git); !known) return known;
-  if (const auto fetched = fetch(host, checkout, git); !fetched) return fetched;
-  if (const auto lfs = fetch_lfs(checkout, git); !lfs) return lfs;
-  if (const auto sparse = set_sparse(checkout, git); !sparse) return sparse;
-  if (const auto out = check_out(checkout, git); !out) return out;
-  if (const auto below = fetch_submodules(checkout, git); !below) return below;
-  if (const auto kept = persist_credentials(host, checkout, git); !kept) return kept;
+  if (auto ready = prepare_folder(host, checkout, git); !ready) return ready;
+  if (auto known = resolve(checkout, git); !known) return known;
+  if (auto fetched = fetch(host, checkout, git); !fetched) return fetched;
+  if (auto lfs = fetch_lfs(checkout, git); !lfs) return lfs;
+  if (auto sparse = set_sparse(checkout, git); !sparse) return sparse;
+  if (auto out = check_out(checkout, git); !out) return out;
+  if (auto below = fetch_submodules(checkout, git); !below) return below;
+  if (auto kept = persist_credentials(host, checkout, git); !kept) return kept;
   trust_directory(host, checkout);
   const auto head = git.must({"log", "-1", "--format=%H %s"});
   if (!head) return head.error();

@@ -16,7 +16,7 @@
 namespace kaapi::actions::git {
 
 inline constexpr std::string_view hook_path = "/git-hook/";
-inline constexpr std::size_t max_hook_body_bytes = 1024 * 1024;
+inline constexpr std::size_t max_hook_body_bytes = 1024UL * 1024;
 inline constexpr const char* hook_url_variable = "KAAPI_GIT_HOOK_URL";
 inline constexpr const char* hook_token_variable = "KAAPI_GIT_HOOK_TOKEN";
 // Set when a job pushes: only then it is looked whether workflow files change.

@@ -444,7 +444,7 @@ Result<Finished> Mirrors::ask(const Turn& turn, const Row& row, std::vector<std:
   }
   arguments.insert(arguments.begin(), "git");
   const Command command{std::move(arguments), environment(settings), repositories_.directory(turn.repository())};
-  return git::run(command, {}, {64 * 1024, fetch_timeout, turn.end_fd()});
+  return git::run(command, {}, {64UL * 1024, fetch_timeout, turn.end_fd()});
 }
 
 Result<void> Mirrors::fetch_into(const Turn& turn, const Row& row) const {

@@ -9,7 +9,7 @@
 namespace kaapi::actions::git {
 
 // Of a report that is held back: of 1,000 refs with their options. One that is longer passes unchanged.
-inline constexpr std::size_t max_report_bytes = 2 * 1024 * 1024;
+inline constexpr std::size_t max_report_bytes = 2UL * 1024 * 1024;
 
 // A ref whose run ended badly; `why` is what the pushing terminal is told.
 struct RefFailure {

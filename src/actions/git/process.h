@@ -57,12 +57,12 @@ class Process {
 };
 
 struct Limits {
-  std::size_t max_output_bytes = 16 * 1024 * 1024;
+  std::size_t max_output_bytes = 16UL * 1024 * 1024;
   std::chrono::milliseconds timeout{60'000};
   int stop_fd = -1;  // when it becomes readable, the program is ended; -1: never
 };
 // What is kept of standard error; more is read and dropped.
-inline constexpr std::size_t max_errors_bytes = 16 * 1024;
+inline constexpr std::size_t max_errors_bytes = 16UL * 1024;
 
 struct Finished {
   int exit_code = 0;

@@ -163,7 +163,7 @@ Result<std::vector<RefUpdate>> Pushes::applied(const std::string& repository,
 Result<std::int64_t> Pushes::remember(const PushEvent& event, bool told) {
   const std::string text = json::serialize(json::object{{"updates", updates_json(event.updates)}});
   const std::int64_t now = to_millis(repositories_.now());
-  const auto row = repositories_.database().write([&](store::Session& session) -> Result<std::int64_t> {
+  auto row = repositories_.database().write([&](store::Session& session) -> Result<std::int64_t> {
     session.run(
         "INSERT INTO pushes (repository, actor, actor_arn, by_job, actor_id, updates, told_ms) "
         "VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))",

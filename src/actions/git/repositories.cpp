@@ -81,7 +81,7 @@ Result<void> Repositories::write_hooks() const {
   quoted += "'";
   for (const std::string hook : {"pre-receive", "post-receive"}) {
     const std::string text = fmt::format("#!/bin/sh\nexec {} git-hook {}\n", quoted, hook);
-    const Result<void> written = write_file_atomically(folder + "/" + hook, text, 0700);
+    const Result<void> written = write_file_atomically(fmt::format("{}/{}", folder, hook), text, 0700);
     if (!written) return written.error();
   }
   return ok();
@@ -302,7 +302,7 @@ void Repositories::tidy() const {
     const Result<std::vector<Repository>> page = list(after, 100);
     if (!page || page->empty()) return;
     for (const Repository& repository : *page) {
-      const Limits limits{64 * 1024, tidy_timeout};
+      const Limits limits{64UL * 1024, tidy_timeout};
       const Result<std::string> done = git(directory(repository.name), {"gc", "--auto", "--quiet"}, {}, limits);
       if (!done) log::warn("git", "{} cannot be packed: {}", repository.name, done.error().message);
     }

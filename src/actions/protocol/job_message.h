@@ -12,7 +12,7 @@
 
 namespace kaapi::actions {
 
-inline constexpr std::size_t max_job_message_bytes = 8 * 1024 * 1024;
+inline constexpr std::size_t max_job_message_bytes = 8UL * 1024 * 1024;
 
 struct JobMessage {
   std::int64_t run_id = 0;
@@ -31,7 +31,7 @@ struct JobMessage {
   std::string workflow_text;
   std::string job;                  // the job's id in that file
   std::vector<std::string> labels;  // runs-on, evaluated
-  std::int64_t timeout_s = 360 * 60;
+  std::int64_t timeout_s = 360L * 60;
   std::string environment;                         // evaluated; empty: none
   bool may_ask_token = false;                      // permissions: id-token: write
   bool may_write_code = false;                     // permissions: contents: write

@@ -45,7 +45,7 @@ namespace kaapi::actions {
 
 inline constexpr std::string_view runner_api_path = "/runner/v1/";
 inline constexpr std::chrono::seconds acquire_wait{50};
-inline constexpr std::size_t max_log_chunk_bytes = 256 * 1024;
+inline constexpr std::size_t max_log_chunk_bytes = 256UL * 1024;
 // A job whose runner has not been heard of for so long is lost. Runners keep trying for that long.
 inline constexpr std::chrono::seconds runner_lost_after{60};
 

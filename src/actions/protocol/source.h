@@ -14,8 +14,8 @@
 
 namespace kaapi::actions {
 
-inline constexpr std::size_t max_workflow_files = 100;              // of one commit
-inline constexpr std::size_t max_workflow_file_bytes = 512 * 1024;  // as GitHub's
+inline constexpr std::size_t max_workflow_files = 100;                // of one commit
+inline constexpr std::size_t max_workflow_file_bytes = 512UL * 1024;  // as GitHub's
 
 struct SourceFile {
   std::string path;  // ".github/workflows/cd.yml"; always UTF-8

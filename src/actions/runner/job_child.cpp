@@ -102,6 +102,7 @@ class Child {
     // By which it is found if the runner must clean up after it.
     variables.push_back(fmt::format("RUNNER_TEMP={}/work/_temp", folder_));
     std::vector<char*> env;
+    env.reserve(variables.size() + 1);
     for (const std::string& variable : variables) env.push_back(const_cast<char*>(variable.c_str()));
     env.push_back(nullptr);
     // Not fork(): the child is the first process of its own, in a sandbox. Until it runs its program, nothing is done

@@ -219,7 +219,7 @@ Result<WatchedRun> Conductor::rerun(const std::string& repository, std::int64_t 
   auto texts = store_->files(run_id);
   if (!texts) return texts.error();
   const auto files = std::make_shared<const RunFiles>(parse_files(std::move(*texts)));
-  const Result<WatchedRun> made = watched(*run);
+  Result<WatchedRun> made = watched(*run);
   if (!made) return made;
   board_.rerun(std::move(*run), files, failed_only, actor.name, actor.arn, clock_.now());
   if (const Result<void> saved = flush(); !saved) return saved.error();
@@ -234,8 +234,7 @@ Result<std::size_t> Conductor::review(const std::string& repository, std::int64_
   if (!run) return run.error();
   std::vector<std::string> names = actor.names;
   names.push_back(actor.arn);
-  const Result<std::size_t> answered =
-      board_.review(run_id, environment, actor.arn, names, approved, comment, clock_.now());
+  Result<std::size_t> answered = board_.review(run_id, environment, actor.arn, names, approved, comment, clock_.now());
   if (!answered) return answered;
   if (const Result<void> saved = flush(); !saved) return saved.error();
   return answered;
@@ -280,7 +279,7 @@ Result<void> Conductor::forget_repository(const std::string& repository) {
     if (!some) return some.error();
     if (some->empty()) return ok();
     for (const Run& run : *some) {
-      if (const Result<void> gone = remove(repository, run.id); !gone) return gone;
+      if (Result<void> gone = remove(repository, run.id); !gone) return gone;
     }
   }
 }

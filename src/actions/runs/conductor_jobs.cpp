@@ -164,7 +164,7 @@ Result<void> Conductor::steps(const JobAccess& job, const std::vector<StepUpdate
 }
 
 Result<std::int64_t> Conductor::log(const JobAccess& job, std::int64_t offset, std::string_view text) {
-  const Result<std::int64_t> size = logs_.append(job.run_id, job.job_id, offset, text);
+  Result<std::int64_t> size = logs_.append(job.run_id, job.job_id, offset, text);
   const std::lock_guard lock(mutex_);
   const bool began = board_.heard(job.job_id, 0, clock_.now());
   tell(job.run_id);

@@ -47,7 +47,7 @@ Result<std::vector<Token>> Conductor::runner_tokens() {
 Result<void> Conductor::delete_runner_token(const std::string& name) {
   // Under the lock: who is given a job meanwhile has looked at the token under it, too.
   const std::lock_guard lock(mutex_);
-  const Result<void> gone = store_->remove_token(given_kind, name);
+  Result<void> gone = store_->remove_token(given_kind, name);
   if (!gone && gone.error().code == errc::not_found) {
     return make_error(errc::not_found, fmt::format("there is no runner token {}: kaapi run tokens lists them", name));
   }

@@ -12,7 +12,7 @@
 
 namespace kaapi::actions::runs {
 
-inline constexpr std::size_t max_follow_text_bytes = 64 * 1024;  // of one log event
+inline constexpr std::size_t max_follow_text_bytes = 64UL * 1024;  // of one log event
 
 // What of a run was told already, and what comes next. Reads logs by `log(job, offset, max_bytes)`.
 class Teller {

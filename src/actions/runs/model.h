@@ -57,7 +57,7 @@ struct Job {
   bool fail_fast = true;
   std::int64_t max_parallel = 0;  // of its matrix; 0: no limit
   std::vector<std::string> labels;
-  std::int64_t timeout_s = 360 * 60;
+  std::int64_t timeout_s = 360L * 60;
   GroupPlace group;
 
   std::string environment;             // empty: none

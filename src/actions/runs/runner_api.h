@@ -20,7 +20,7 @@ inline constexpr int max_held_acquires = 32;
 // People, and pushes that wait: each of those holds a thread of git's, too.
 inline constexpr int max_followers = 24;
 inline constexpr unsigned min_stream_threads = 256;  // of a server with runners: those, polls of 128 jobs, and the rest
-inline constexpr std::size_t max_runner_body_bytes = 4 * 1024 * 1024;  // of JSON
+inline constexpr std::size_t max_runner_body_bytes = 4UL * 1024 * 1024;  // of JSON
 inline constexpr std::size_t max_step_name_bytes = 1'024;
 
 // Thread-safe. Register with `server.route_stream("/runner/v1/", std::ref(api), true)`. Everything handed in must

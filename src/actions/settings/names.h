@@ -11,14 +11,14 @@
 namespace kaapi::actions::settings {
 
 inline constexpr std::size_t max_name_bytes = 255;  // of variables, secrets and environments
-inline constexpr std::size_t max_value_bytes = 48 * 1024;
+inline constexpr std::size_t max_value_bytes = 48UL * 1024;
 inline constexpr std::size_t max_repository_variables = 500;
 inline constexpr std::size_t max_environment_variables = 100;
 inline constexpr std::size_t max_secrets = 100;       // of a repository itself, and of each environment
 inline constexpr std::size_t max_environments = 100;  // of a repository
 // What one level's values may hold together. GitHub's for variables; ours for secrets, so that a job's message fits.
-inline constexpr std::size_t max_variables_bytes = 256 * 1024;
-inline constexpr std::size_t max_secrets_bytes = 1024 * 1024;
+inline constexpr std::size_t max_variables_bytes = 256UL * 1024;
+inline constexpr std::size_t max_secrets_bytes = 1024UL * 1024;
 
 // The name as it is kept and compared, in upper case. `kind` is "variable" or "secret". Error: `Invalid`: letters,
 // digits and underscores, no digit first, not GITHUB_ first.

@@ -16,7 +16,7 @@ namespace kaapi::identity::policy {
 
 inline constexpr std::size_t max_parsed_policies = 256;
 // Together, of their texts; what they are parsed to takes a small multiple of it.
-inline constexpr std::size_t max_parsed_policy_bytes = 1024 * 1024;
+inline constexpr std::size_t max_parsed_policy_bytes = 1024UL * 1024;
 
 // Thread-safe. When it is full it starts anew.
 class ParsedPolicies {

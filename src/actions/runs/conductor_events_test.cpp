@@ -29,6 +29,16 @@ class ConductorEvents : public testing::Test {
     }
     return names;
   }
+  // A run of CD, which B and C follow, has ended, and there is room for one run.
+  void end_what_two_follow() {
+    house.board.max_active_runs = 1;
+    house.open();
+    const std::string after = "{workflow_run: {workflows: [CD], types: [completed]}}";
+    house.push(house.source.add(
+        1, {{"a.yml", job_of("CD", "push")}, {"b.yml", job_of("B", after)}, {"c.yml", job_of("C", after)}}));
+    conductor().run_due();
+    house.complete(house.acquire().value());
+  }
   // One minute later than the last look.
   void later() {
     house.clock.advance(event_retry);
@@ -77,13 +87,7 @@ TEST_F(ConductorEvents, AWorkflowRunBeginsWithItsFirstJob) {
 }
 
 TEST_F(ConductorEvents, AWorkflowRunThatCannotBeMadeIsTriedAgain) {
-  house.board.max_active_runs = 1;
-  house.open();
-  const std::string after = "{workflow_run: {workflows: [CD], types: [completed]}}";
-  house.push(house.source.add(
-      1, {{"a.yml", job_of("CD", "push")}, {"b.yml", job_of("B", after)}, {"c.yml", job_of("C", after)}}));
-  conductor().run_due();
-  house.complete(house.acquire().value());
+  end_what_two_follow();
   house.source.broken = true;
   conductor().run_due();
   later();
@@ -106,13 +110,7 @@ TEST_F(ConductorEvents, AWorkflowRunThatCannotBeMadeIsTriedAgain) {
 }
 
 TEST_F(ConductorEvents, AWorkflowRunThatWasHalfMadeBeforeARestartIsMadeOnce) {
-  house.board.max_active_runs = 1;
-  house.open();
-  const std::string after = "{workflow_run: {workflows: [CD], types: [completed]}}";
-  house.push(house.source.add(
-      1, {{"a.yml", job_of("CD", "push")}, {"b.yml", job_of("B", after)}, {"c.yml", job_of("C", after)}}));
-  conductor().run_due();
-  house.complete(house.acquire().value());
+  end_what_two_follow();
   conductor().run_due();
   EXPECT_THAT(runs(), ElementsAre("CD", "B")) << "there is no room for more";
   house.open();

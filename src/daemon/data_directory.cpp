@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view lock_name = "lock";
 constexpr std::string_view instance_name = "instance";
-constexpr std::string_view endpoint_name = "endpoint";
+constexpr std::string_view endpoint_name = "endpoint", last_endpoint_name = "last-endpoint";
 constexpr std::size_t instance_digits = 12;
 constexpr std::size_t max_small_file_bytes = 4096;
 
@@ -70,6 +70,8 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, IdSource& ids
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     return cannot_use(path, std::strerror(errno));
   }
+  // Until this one listens, nobody shall be sent to where the one before did.
+  ::rename(directory.file(endpoint_name).c_str(), directory.file(last_endpoint_name).c_str());
   if (const Result<void> read = directory.read_instance(ids); !read) return read.error();
   return directory;
 }
@@ -101,19 +103,28 @@ Result<void> DataDirectory::publish_endpoint(std::string_view url) {
   return write_file_atomically(file(endpoint_name), fmt::format("{}\n", url), 0644);
 }
 
+namespace {
+
+std::optional<std::string> endpoint_in(const std::string& path, std::string_view name) {
+  const Result<std::string> text = read_file(fmt::format("{}/{}", path, name), max_small_file_bytes);
+  if (!text || trim(*text).empty()) return std::nullopt;
+  return std::string(trim(*text));
+}
+
+}  // namespace
+
 std::optional<std::string> running_endpoint(const std::string& path) {
   {
     const FileDescriptor lock(::open(fmt::format("{}/{}", path, lock_name).c_str(), O_RDONLY | O_CLOEXEC));
     // Whoever gets the lock found nobody holding it: what a platform left behind is not where one runs.
     if (!lock || ::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
   }
-  return last_endpoint(path);
+  return endpoint_in(path, endpoint_name);
 }
 
 std::optional<std::string> last_endpoint(const std::string& path) {
-  const Result<std::string> text = read_file(fmt::format("{}/{}", path, endpoint_name), max_small_file_bytes);
-  if (!text || trim(*text).empty()) return std::nullopt;
-  return std::string(trim(*text));
+  const std::optional<std::string> now = endpoint_in(path, endpoint_name);
+  return now ? now : endpoint_in(path, last_endpoint_name);
 }
 
 }  // namespace kaapi::daemon

@@ -95,6 +95,10 @@ TEST_F(DataDirectoryTest, TellsTheEndpointWhileItRuns) {
   }
   EXPECT_EQ(running_endpoint(path_), std::nullopt);
   EXPECT_EQ(last_endpoint(path_), "http://127.0.0.1:4566");
+  const Result<DataDirectory> next = DataDirectory::open(path_, ids_);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(running_endpoint(path_), std::nullopt) << "it does not listen yet";
+  EXPECT_EQ(last_endpoint(path_), "http://127.0.0.1:4566");
 }
 
 TEST_F(DataDirectoryTest, WhatAKilledPlatformLeftBehindDoesNotCount) {

@@ -169,9 +169,9 @@ TEST_F(PlatformTest, TellsClientsWhereItIsWhileItRuns) {
 
 // `kaapi env` is often the next command of whoever waited for /healthz.
 TEST_F(PlatformTest, TellsWhereItIsBeforeItAnswers) {
-  std::filesystem::create_directory(directory_.file("endpoint"));
   auto opened = Platform::open(config(), engine_);
   ASSERT_TRUE(opened) << opened.error().message;
+  std::filesystem::create_directory(directory_.file("endpoint"));  // so that it cannot be told
   EXPECT_FALSE((*opened)->start());
   http::Client client({"", "127.0.0.1", (*opened)->port()});
   EXPECT_FALSE(client.send(http::ClientRequest(), patience)) << "nobody listens yet";

@@ -26,7 +26,7 @@ namespace kaapi::actions::git {
 
 inline constexpr std::size_t max_push_refs = 1'000;  // of one push
 // What cannot be started now is tried again, after pauses that double, and given up at last. For the time of the
-// longest pause later pushes of the same ref wait for it.
+// longest pause later pushes of the same ref wait for it; after that they take its place.
 inline constexpr std::chrono::seconds first_push_retry{10}, longest_push_retry{600};
 inline constexpr std::chrono::hours push_retry_limit{24};
 
@@ -112,6 +112,9 @@ class Pushes {
   // The same, and forgets the row, or keeps what is to be told again. What an earlier row has of the same ref comes
   // first: otherwise an old commit would be deployed over a new one.
   PushReport deliver(std::int64_t row, PushEvent event);
+  // Later pushes waited for it long enough, and one has been told of: what earlier rows have of its refs is dropped.
+  void drop_overtaken(std::int64_t row, const PushEvent& event);
+  void drop(std::int64_t row, const std::string& ref);
   // Takes those updates out of the event that must wait for earlier rows.
   std::vector<RefUpdate> take_waiting(std::int64_t row, PushEvent& event) const;
   Result<std::int64_t> remember(const PushEvent& event, bool told);  // with mutex_ held

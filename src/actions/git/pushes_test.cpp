@@ -118,8 +118,13 @@ TEST_F(PushesTest, ALaterPushDoesNotWaitForeverForWhatCannotBeDealtWith) {
   ASSERT_TRUE(pushes.publish(event));
   all.clock.advance(longest_push_retry);
   listener.full = false;
-  event.updates = {update(push("2"))};
+  const std::string second = push("2");
+  event.updates = {update(second)};
   EXPECT_TRUE(pushes.publish(event)->again.empty());
+  // And the old commit is not deployed over it.
+  EXPECT_EQ(pushes.recover(), 0U);
+  EXPECT_EQ(listener.events.back().updates.front().after, second);
+  EXPECT_EQ(rows(), 0);
 }
 
 TEST_F(PushesTest, AThreadTellsAgainUntilItIsDealtWith) {

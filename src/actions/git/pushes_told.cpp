@@ -75,10 +75,50 @@ std::vector<RefUpdate> Pushes::take_waiting(std::int64_t row, PushEvent& event) 
   return behind;
 }
 
+void Pushes::drop_overtaken(std::int64_t row, const PushEvent& event) {
+  std::vector<std::pair<std::int64_t, std::string>> overtaken;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const RefUpdate& update : event.updates) {
+      for (auto earlier = put_off_.begin(); earlier != put_off_.lower_bound(row); ++earlier) {
+        if (earlier->second.places.erase(place_of(event.repository, update.ref)) > 0) {
+          overtaken.emplace_back(earlier->first, update.ref);
+        }
+      }
+    }
+  }
+  for (const auto& [earlier, ref] : overtaken) {
+    log::warn("git", "{} of {}: what an earlier push of it should have started is given up, as a later one was faster",
+              ref, event.repository);
+    drop(earlier, ref);
+  }
+}
+
+void Pushes::drop(std::int64_t row, const std::string& ref) {
+  const auto without = [&](std::string_view text) {
+    const Result<json::value> value = parse_json(text);
+    Result<std::vector<RefUpdate>> updates =
+        value ? updates_from(*value) : Result<std::vector<RefUpdate>>(value.error());
+    if (!updates) return std::string(text);
+    std::erase_if(*updates, [&](const RefUpdate& update) { return update.ref == ref; });
+    return json::serialize(json::object{{"updates", updates_json(*updates)}});
+  };
+  const Result<void> dropped = repositories_.database().write([&](store::Session& session) -> Result<void> {
+    store::Statement kept = session.query("SELECT updates FROM pushes WHERE id = ?", row);
+    if (kept.step()) session.run("UPDATE pushes SET updates = ? WHERE id = ?", without(kept.text(0)), row);
+    return ok();
+  });
+  if (!dropped) log::error("git", "{} may be started by an old push: {}", ref, dropped.error().message);
+  const std::lock_guard lock(mutex_);
+  if (const auto newer = unkept_.find(row); newer != unkept_.end())
+    newer->second.updates = without(newer->second.updates);
+}
+
 PushReport Pushes::deliver(std::int64_t row, PushEvent event) {
   std::vector<RefUpdate> behind = take_waiting(row, event);
   PushReport report;
   if (!event.updates.empty()) report = tell(event);
+  if (report.again.empty()) drop_overtaken(row, event);
   for (RefUpdate& update : behind) {
     report.lines.push_back(
         fmt::format("{}: what an earlier push of it starts comes first; it is tried again by itself", update.ref));
@@ -217,6 +257,12 @@ Result<std::vector<Pushes::Left>> Pushes::left() {
     return out;
   });
   if (!rows) return rows;
+  // Those of deleted repositories are gone.
+  if (static_cast<std::int64_t>(rows->size()) < max_told_at_once) {
+    std::erase_if(put_off_, [&](const auto& entry) {
+      return std::none_of(rows->begin(), rows->end(), [&](const Left& one) { return one.row == entry.first; });
+    });
+  }
   std::erase_if(*rows, [&](const Left& one) { return busy_.contains(one.row); });
   for (Left& one : *rows) {
     const auto newer = unkept_.find(one.row);

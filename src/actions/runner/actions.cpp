@@ -410,7 +410,11 @@ std::vector<PostStep> pre_steps(JobState& job, Scope& scope, const workflow::Ste
                                 std::size_t depth) {
   if (!step.uses || step.uses->kind != ActionReference::Kind::repository || depth >= max_composite_depth) return {};
   const auto resolved = resolve_action(job, *step.uses);
-  if (!resolved || (*resolved)->builtin != nullptr) return {};
+  if (!resolved || (*resolved)->builtin != nullptr || job.stop.level() != StopLevel::none) return {};
+  // One that uses itself fails when it runs.
+  for (const Scope* above = &scope; above != nullptr; above = above->above) {
+    if (!above->action_path.empty() && above->action_path == (*resolved)->folder) return {};
+  }
   const Action& about = (*resolved)->action;
   StepFrame frame{scope, &step, action};
   frame.env = job.env;

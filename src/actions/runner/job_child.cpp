@@ -137,6 +137,7 @@ class Child {
     sigset_t later;
     ::sigemptyset(&later);
     ::sigaddset(&later, SIGTERM);
+    ::sigaddset(&later, SIGHUP);
     ::sigaddset(&later, SIGINT);
     ::sigprocmask(SIG_SETMASK, &later, nullptr);
     std::signal(SIGPIPE, SIG_DFL);

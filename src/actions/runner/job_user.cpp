@@ -88,7 +88,8 @@ bool become(const JobUser& user) {
 namespace {
 
 // Runners in containers of this machine take the same users, without knowing of each other: what has another network
-// than this process is not ours.
+// than this process is not ours. A job gets itself another network only in another user namespace, which such
+// containers do not have.
 struct ProcessesOf {
   std::vector<pid_t> ours;
   bool others = false;
@@ -106,6 +107,7 @@ bool runs_as(const fs::path& process, uid_t uid) {
 ProcessesOf processes_of(uid_t uid) {
   std::error_code failed;
   const fs::path own_network = fs::read_symlink("/proc/self/ns/net", failed);
+  const fs::path own_users = fs::read_symlink("/proc/self/ns/user", failed);
   ProcessesOf found;
   for (auto at = fs::directory_iterator("/proc", failed); !failed && at != fs::directory_iterator();
        at.increment(failed)) {
@@ -113,7 +115,8 @@ ProcessesOf processes_of(uid_t uid) {
     if (!process || !runs_as(at->path(), uid)) continue;
     std::error_code gone;
     const fs::path network = fs::read_symlink(at->path() / "ns/net", gone);
-    if (!gone && network != own_network) {
+    const fs::path users = gone ? fs::path() : fs::read_symlink(at->path() / "ns/user", gone);
+    if (!gone && network != own_network && users == own_users) {
       found.others = true;
     } else {
       found.ours.push_back(static_cast<pid_t>(*process));

@@ -7,6 +7,7 @@
 
 #include "actions/workflow/call.h"
 #include "actions/workflow/parse.h"
+#include "base/log.h"
 
 namespace kaapi::actions::runs {
 namespace {
@@ -90,7 +91,11 @@ RunFiles parse_files(std::map<std::string, std::string, std::less<>> texts) {
   RunFiles files;
   for (const auto& [path, text] : texts) {
     workflow::ParsedWorkflow parsed = workflow::parse_workflow(path, text);
-    if (!parsed.workflow) continue;
+    if (!parsed.workflow) {
+      // It could be read when the run was made, by an older build perhaps.
+      log::warn("runs", "{}", parsed.faults.empty() ? path : workflow::format_fault(path, parsed.faults.front()));
+      continue;
+    }
     files.parsed[path] = std::make_shared<const workflow::Workflow>(std::move(*parsed.workflow));
   }
   files.texts = std::move(texts);

@@ -4,8 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -14,6 +17,7 @@
 #include <future>
 #include <iterator>
 
+#include "actions/runner/job_user.h"
 #include "actions/runner/process.h"
 #include "actions/runner/sandbox.h"
 #include "actions/runner/test_support.h"
@@ -240,6 +244,45 @@ TEST(Supervisor, JobsOfTwoRunnersAreNotOneUsers) {
   if (one->user) {
     EXPECT_NE(one->user->uid, other->user->uid);
   }
+}
+
+// In the child of this test: as `user`, in the namespaces of `flags`, until it is killed. Tells when it is there.
+[[noreturn]] void linger(const JobUser& user, int flags, int told) {
+  const bool there =
+      ::setresgid(user.gid, user.gid, user.gid) == 0 && ((flags & CLONE_NEWUSER) != 0 || ::unshare(flags) == 0) &&
+      ::setresuid(user.uid, user.uid, user.uid) == 0 && ((flags & CLONE_NEWUSER) == 0 || ::unshare(flags) == 0);
+  ::eventfd_write(told, there ? 1 : 2);
+  while (true) ::pause();
+}
+
+TEST(Supervisor, AJobHidesInNoNetworkOfItsOwnAndContainersAreLeftAlone) {
+  const Result<SlotUser> slot = slot_user("auto");
+  ASSERT_TRUE(slot) << slot.error().message;
+  if (!slot->user) {
+    ASSERT_NE(::geteuid(), 0U);
+    return;
+  }
+  std::vector<pid_t> children;
+  std::vector<bool> there;  // not where the kernel gives no such namespace, to jobs neither
+  for (const int flags : {CLONE_NEWUSER | CLONE_NEWNET, CLONE_NEWNET}) {
+    const FileDescriptor told(::eventfd(0, EFD_CLOEXEC));
+    const pid_t child = ::fork();
+    if (child == 0) linger(*slot->user, flags, told.get());
+    children.push_back(child);
+    eventfd_t how = 0;
+    ASSERT_EQ(::eventfd_read(told.get(), &how), 0);
+    there.push_back(how == 1);
+  }
+  end_processes_of(*slot->user);
+  int status = 0;
+  if (!there[0]) ::kill(children[0], SIGKILL);
+  EXPECT_EQ(::waitpid(children[0], &status, 0), children[0]);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  if (there[1]) {
+    EXPECT_EQ(::waitpid(children[1], &status, WNOHANG), 0) << "a runner in a container has the same users";
+  }
+  ::kill(children[1], SIGKILL);
+  ::waitpid(children[1], &status, 0);
 }
 
 TEST(Supervisor, CancelsAJobThatThePlatformCancels) {

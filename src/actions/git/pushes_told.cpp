@@ -24,6 +24,16 @@ std::string place_of(std::string_view repository, std::string_view ref) {
   return fmt::format("{} {}", repository, ref);
 }
 
+// What a row of table pushes has of its updates.
+std::string row_text(const std::vector<RefUpdate>& updates) {
+  return json::serialize(json::object{{"updates", updates_json(updates)}});
+}
+
+Result<std::vector<RefUpdate>> row_updates(std::string_view text) {
+  const Result<json::value> value = parse_json(text);
+  return value ? updates_from(*value) : Result<std::vector<RefUpdate>>(value.error());
+}
+
 }  // namespace
 
 void log_report(std::string_view repository, const PushReport& report) {
@@ -96,12 +106,10 @@ void Pushes::drop_overtaken(std::int64_t row, const PushEvent& event) {
 
 void Pushes::drop(std::int64_t row, const std::string& ref) {
   const auto without = [&](std::string_view text) {
-    const Result<json::value> value = parse_json(text);
-    Result<std::vector<RefUpdate>> updates =
-        value ? updates_from(*value) : Result<std::vector<RefUpdate>>(value.error());
+    Result<std::vector<RefUpdate>> updates = row_updates(text);
     if (!updates) return std::string(text);
     std::erase_if(*updates, [&](const RefUpdate& update) { return update.ref == ref; });
-    return json::serialize(json::object{{"updates", updates_json(*updates)}});
+    return row_text(*updates);
   };
   const Result<void> dropped = repositories_.database().write([&](store::Session& session) -> Result<void> {
     store::Statement kept = session.query("SELECT updates FROM pushes WHERE id = ?", row);
@@ -201,7 +209,7 @@ Result<std::vector<RefUpdate>> Pushes::applied(const std::string& repository,
 }
 
 Result<std::int64_t> Pushes::remember(const PushEvent& event, bool told) {
-  const std::string text = json::serialize(json::object{{"updates", updates_json(event.updates)}});
+  const std::string text = row_text(event.updates);
   const std::int64_t now = to_millis(repositories_.now());
   auto row = repositories_.database().write([&](store::Session& session) -> Result<std::int64_t> {
     session.run(
@@ -215,7 +223,7 @@ Result<std::int64_t> Pushes::remember(const PushEvent& event, bool told) {
 }
 
 void Pushes::keep(std::int64_t row, const std::vector<RefUpdate>& updates) {
-  const std::string text = json::serialize(json::object{{"updates", updates_json(updates)}});
+  const std::string text = row_text(updates);
   const Time now = repositories_.now();
   const Result<void> kept = repositories_.database().write([&](store::Session& session) -> Result<void> {
     session.run("UPDATE pushes SET updates = ?, told_ms = coalesce(told_ms, ?) WHERE id = ?", text, to_millis(now),
@@ -274,8 +282,7 @@ Result<std::vector<Pushes::Left>> Pushes::left() {
 }
 
 bool Pushes::tell_again(Left one) {
-  const Result<json::value> value = parse_json(one.updates);
-  Result<std::vector<RefUpdate>> updates = value ? updates_from(*value) : Result<std::vector<RefUpdate>>(value.error());
+  Result<std::vector<RefUpdate>> updates = row_updates(one.updates);
   // Nobody was told of it yet, so perhaps no ref was changed.
   if (updates && !one.told_at) updates = applied(one.event.repository, *updates);
   if (!updates && updates.error().code != errc::invalid) return false;

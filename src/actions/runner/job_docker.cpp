@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <vector>
 
@@ -94,6 +96,13 @@ void JobDocker::close() {
   const bool any = gate_ != nullptr ? gate_->made_any() : ::access(mark_.c_str(), F_OK) == 0;
   if (!any || remove_all(owner_)) ::unlink(owner_file_.c_str());
   gate_.reset();
+}
+
+void warn_without_docker() {
+  const std::optional<http::Endpoint> engine = docker::engine_at(docker_host());
+  if (!engine || engine->unix_path.empty() || ::access(engine->unix_path.c_str(), R_OK | W_OK) == 0) return;
+  log::warn("runner", "jobs have no Docker here, so none with containers runs: {}: {}", engine->unix_path,
+            std::strerror(errno));
 }
 
 void clean_up_docker(const std::string& work_folder) {

@@ -36,5 +36,8 @@ class JobDocker {
 
 // Removes what jobs of an earlier runner on this folder have left in Docker.
 void clean_up_docker(const std::string& work_folder);
+// Says so in the runner's log where this process does not reach the Engine. Jobs that want it fail by themselves, and
+// others do not need it.
+void warn_without_docker();
 
 }  // namespace kaapi::actions::runner

@@ -10,12 +10,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
-#include "actions/docker/engine_api.h"
 #include "actions/protocol/runner_api.h"
+#include "actions/runner/job_docker.h"
 #include "actions/runner/process.h"
 #include "actions/runner/sandbox.h"
 #include "base/ids.h"
@@ -93,21 +92,9 @@ Result<std::string> id_of(const std::string& work_folder) {
   }
   SecureIds ids;
   std::string id = ids.hex(digits);
-  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  const std::string text = id + "\n";
-  if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return file_error("write", path);
-  }
+  const Result<void> written = write_file_atomically(path, id + "\n", 0600);
+  if (!written) return written.error();
   return id;
-}
-
-// Jobs that want it fail by themselves, and others do not need it.
-void warn_of_docker() {
-  const char* host = std::getenv("DOCKER_HOST");
-  const auto engine = docker::engine_at(host == nullptr ? "" : host);
-  if (!engine || engine->unix_path.empty() || ::access(engine->unix_path.c_str(), R_OK | W_OK) == 0) return;
-  log::warn("runner", "jobs have no Docker here, so none with containers runs: {}: {}", engine->unix_path,
-            std::strerror(errno));
 }
 
 Result<void> check_shared(const std::string& folder, const std::string& work_folder) {
@@ -175,7 +162,7 @@ Result<void> Supervisor::start() {
   Result<std::string> id = id_of(config_.work_folder);
   if (!id) return id.error();
   id_ = std::move(*id);
-  warn_of_docker();
+  warn_without_docker();
   std::vector<JobChildConfig> slots;
   for (std::size_t number = 0; number < config_.slots; ++number) {
     Result<SlotUser> user = slot_user(config_.job_user);
